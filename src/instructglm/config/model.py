@@ -1,0 +1,19 @@
+"""`model:` which weights to start from."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from instructglm.config.section import Section
+
+
+class ModelSettings(Section):
+    """The model to tune."""
+
+    name_or_path: str = "embedded"
+    """A hub id, a local folder, or `embedded` (SmolLM2-135M-Instruct, comes with the installation)."""
+    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
+    """Arithmetic of training and evaluation alike. `auto` is bfloat16 where the hardware has it.
+    Weights that are trained stay float32."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute. `auto` takes the first accelerator there is."""
