@@ -87,3 +87,18 @@ def replace_folder(new: Path, final: Path) -> None:
         final.replace(old)
     new.replace(final)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def ensure_writable(folder: Path) -> None:
+    """Make `folder` where it is missing, and see that files can be written there.
+
+    Raises:
+        StorageError: they cannot; better told now than after an hour's work.
+    """
+    probe = folder / f".{os.getpid()}.tmp"
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            probe.write_bytes(b"\n")
+        finally:
+            probe.unlink(missing_ok=True)

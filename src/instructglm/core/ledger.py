@@ -41,6 +41,10 @@ class Ledger:
     def entries(self) -> Sequence[LedgerEntry]:
         return tuple(self._entries)
 
+    def add(self, entry: LedgerEntry) -> None:
+        """Take over an entry that was made elsewhere."""
+        self._entries.append(entry)
+
     def drop(self, row: str, reason: Reason, detail: str = "", *, num_tokens: int | None = None, task: str = "") -> None:
         """Note that a whole row goes no further."""
         self._entries.append(LedgerEntry(row=row, reason=reason, detail=detail, num_tokens=num_tokens, task=task))

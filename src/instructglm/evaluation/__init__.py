@@ -1,1 +1,1 @@
-"""TBD."""
+"""How good, and how sure: predictions, scores, intervals and paired comparisons."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""The networks, behind one door: `load`."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""A run put to use."""

@@ -1,1 +1,1 @@
-"""TBD."""
+"""Move the weights: batches, loss, schedule, checks and checkpoints."""

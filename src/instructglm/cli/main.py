@@ -1,0 +1,90 @@
+"""`instructglm`: the commands, and what becomes of everything that goes wrong in them.
+
+Exit codes: 0 done, 1 a check said no, 2 a mistake the user can mend or an
+interruption. Any other exception is a bug of ours and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NoReturn
+
+import typer
+from typer.core import TyperGroup
+
+from instructglm.cli import chat, config, data, env, init, run
+from instructglm.core.errors import InstructGLMError
+
+_EXTRAS = {
+    "torch",
+    "transformers",
+    "peft",
+    "accelerate",
+    "scipy",
+    "sklearn",
+    "sacrebleu",
+    "rouge_score",
+    "gguf",
+    "matplotlib",
+}
+_CLOSED_PIPE = 141  # what a shell shows for a program that SIGPIPE ended
+
+
+class Door(TyperGroup):
+    """Everything that leaves a command passes here."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except InstructGLMError as error:
+            _refuse(f"Error: {error}")
+        except ModuleNotFoundError as error:
+            if error.name not in _EXTRAS:
+                raise
+            _refuse(
+                f"Error: this command needs {error.name}, which is not installed.",
+                "Run: pip install 'instructglm[train]'",
+            )
+        except KeyboardInterrupt:
+            _refuse("\nInterrupted: what is finished stays. Run the same command again to go on from there.")
+
+
+def _refuse(*lines: str) -> NoReturn:
+    print(*lines, sep="\n", file=sys.stderr, flush=True)
+    raise typer.Exit(2)
+
+
+app = typer.Typer(
+    cls=Door,
+    help="Instruction tuning for ChatGLM-6B and the GLM family: annotate, train, and know whether it helped.",
+    epilog="Start with: instructglm init my-project",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (init.init, run.run, run.train, run.evaluate, run.compare, run.report, chat.chat, env.env):
+    app.command()(command)
+app.add_typer(data.app, name="data")
+app.add_typer(config.app, name="config")
+
+
+def main() -> None:
+    """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without our characters
+    try:
+        try:
+            app()
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone (`| head`): there is nobody to tell, and Python must not flush again on its way out.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(_CLOSED_PIPE)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""Where an experiment's artifacts lie under its output folder.
+
+    OUT/
+      datasets/<name>-<hash>/     train, validation, test, ledger, manifest, card
+      runs/<name>-<hash>/         experiment.yaml, run.json, metrics.jsonl, adapter/ or model/
+      runs/<...>/evaluation/test-<hash>/   predictions per model, scores.json
+      comparisons/<a>--<b>.json
+      report/                     index.html, report.json
+      latest.json                 which of them belong together
+
+A folder's name ends in a hash of what made it. It is filled beside its place
+and renamed when whole, so what stands there is finished.
+"""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from instructglm.core.errors import RunError, StorageError
+from instructglm.core.files import storage_errors, write_text
+from instructglm.core.records import Record
+
+
+class Latest(Record):
+    """The artifacts of the last command, relative to the output folder."""
+
+    dataset: str | None = None
+    run: str | None = None
+    evaluation: str | None = None
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths under one output folder."""
+
+    out: Path
+
+    def dataset(self, name: str, digest: str) -> Path:
+        return self.out / "datasets" / f"{name}-{digest}"
+
+    def run(self, name: str, digest: str) -> Path:
+        return self.out / "runs" / f"{name}-{digest}"
+
+    @property
+    def comparisons(self) -> Path:
+        return self.out / "comparisons"
+
+    @property
+    def report(self) -> Path:
+        return self.out / "report"
+
+    def read_latest(self) -> Latest:
+        """What the last command made here.
+
+        Raises:
+            StorageError: nothing stands here, or `latest.json` is damaged.
+        """
+        path = self.out / "latest.json"
+        try:
+            return Latest.model_validate_json(path.read_text(encoding="utf-8"))
+        except (OSError, ValidationError) as error:
+            raise StorageError(
+                f"{self.out}: no finished run here", hint="Give the --out folder of an `instructglm run`."
+            ) from error
+
+    def note(self, **folders: Path) -> None:
+        """Remember which folders belong together."""
+        try:
+            latest = self.read_latest()
+        except StorageError:
+            latest = Latest()
+        named = {kind: str(folder.relative_to(self.out)) for kind, folder in folders.items()}
+        write_text(self.out / "latest.json", latest.model_copy(update=named).model_dump_json(indent=2) + "\n")
+
+
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Keep a second process out of a folder that is being filled.
+
+    Raises:
+        RunError: another process is at work there.
+    """
+    with storage_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(
+                f"{folder}: another process is at work here", hint="Wait for it, or choose another folder with --out."
+            ) from error
+        yield

@@ -1,0 +1,127 @@
+"""From the sources of an experiment to its splits, with the account of every row that went."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from instructglm.annotation.summary import RatedItem
+from instructglm.config.data import DataSettings, Limit, Source
+from instructglm.core.errors import DataError
+from instructglm.core.ids import content_hash, file_hash
+from instructglm.core.ledger import Ledger
+from instructglm.core.records import Example, Fault, Split
+from instructglm.data.dataset import FORMAT_VERSION, Manifest, rows_by_reason
+from instructglm.data.sources import ReadFile, read_any, source_files
+from instructglm.data.split import Splits, split_examples
+from instructglm.data.transforms import TRANSFORMS
+
+_SHOWN = 50  # faults spelled out in one message; the count is always whole
+_NOT_THE_DATA = {"max_length", "overlong"}  # settings that only the encoding of a dataset depends on
+
+
+@dataclass
+class Built:
+    """A dataset in memory."""
+
+    splits: Splits
+    ledger: Ledger
+    files: list[ReadFile]
+    rated: dict[str, list[RatedItem]] = field(default_factory=dict)
+    """Task -> its rated items, those that were left out included."""
+    tasks: list[tuple[Source, set[str]]] = field(default_factory=list)
+    """Each source with the tasks that its files hold."""
+
+
+def dataset_inputs(settings: DataSettings, base: Path) -> dict[str, Any]:
+    """Everything that decides what a dataset holds: the settings, and a hash of every file."""
+    files = [(shown, file_hash(path)) for source in settings.sources for path, shown in source_files(source, base)]
+    chosen = settings.model_dump(mode="json", exclude=_NOT_THE_DATA)
+    return {"version": FORMAT_VERSION, "settings": chosen, "files": files}
+
+
+def dataset_hash(settings: DataSettings, base: Path) -> str:
+    """The name of the dataset that these settings make of the files as they are now."""
+    return content_hash(dataset_inputs(settings, base))
+
+
+def build(settings: DataSettings, base: Path, tell: Callable[[str], None] = lambda text: None) -> Built:
+    """Read, transform and split the sources.
+
+    Raises:
+        DataError: a file or (under `malformed: refuse`) a row cannot be read;
+            or nothing is left to train on.
+    """
+    built = Built({}, Ledger(), [])
+    examples: list[Example] = []
+    faults: list[Fault] = []
+    for source in settings.sources:
+        reading = read_any(source, base)
+        examples += reading.examples
+        faults += reading.faults
+        built.files += reading.files
+        built.tasks.append((source, {file.task for file in reading.files}))
+        _note_reading(built, reading)
+        tell(f"read {len(reading.examples):,} examples from {', '.join(file.path for file in reading.files)}")
+    _judge(faults, settings, built.ledger)
+    for name in settings.transforms:
+        examples = TRANSFORMS[name](examples, built.ledger)
+    built.splits = split_examples(examples, settings.split, _limits(built), built.ledger)
+    _refuse_empty(built)
+    return built
+
+
+def _note_reading(built: Built, reading: Any) -> None:
+    for empty in reading.empty:
+        built.ledger.drop(empty.row, "empty", f"{empty.field} is blank")
+    for entry in reading.ledger:
+        built.ledger.add(entry)
+    for task, items in reading.rated.items():
+        built.rated.setdefault(task, []).extend(items)
+
+
+def _judge(faults: Sequence[Fault], settings: DataSettings, ledger: Ledger) -> None:
+    """Stop at malformed rows, all of them at once, or note each in the ledger."""
+    if faults and settings.malformed == "refuse":
+        shown = [str(fault) for fault in faults[:_SHOWN]]
+        more = [f"... and {len(faults) - _SHOWN} more"] if len(faults) > _SHOWN else []
+        raise DataError(
+            *shown,
+            *more,
+            hint=f"{len(faults)} malformed rows. Mend them, or set data.malformed to `drop` to go on without them.",
+        )
+    for fault in faults:
+        ledger.drop(fault.row, "malformed", f"{fault.field}: found {fault.found}; expected {fault.expected}")
+
+
+def _limits(built: Built) -> dict[str, Limit]:
+    """Task -> its limit; sources that share a task share the limit."""
+    return {task: source.limit for source, tasks in built.tasks for task in tasks if source.limit != Limit()}
+
+
+def _refuse_empty(built: Built) -> None:
+    if built.splits[Split.TRAIN]:
+        return
+    gone = ", ".join(f"{count} {reason}" for reason, count in built.ledger.counts().items()) or "none were dropped"
+    raise DataError(
+        f"no example is left to train on ({gone})",
+        hint="Give more data, or lower data.split.test and data.split.validation.",
+    )
+
+
+def make_manifest(name: str, digest: str, settings: DataSettings, built: Built) -> Manifest:
+    """The manifest of a dataset that was just built."""
+    return Manifest(
+        name=name,
+        hash=digest,
+        settings=settings.model_dump(mode="json", exclude=_NOT_THE_DATA),
+        files=tuple(built.files),
+        num_examples={split.value: len(examples) for split, examples in built.splits.items()},
+        num_outputs={
+            split.value: sum(len(example.outputs) for example in examples) for split, examples in built.splits.items()
+        },
+        ledger_counts=built.ledger.counts(),
+        ledger_rows=dict(rows_by_reason(built.ledger.entries)),
+    )

@@ -1,0 +1,209 @@
+"""What a model makes of the test items: likelihoods of the choices, and a greedy answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+
+import torch
+from transformers import DynamicCache, PreTrainedModel
+
+from instructglm.config.data import DataSettings
+from instructglm.config.evaluation import EvaluationSettings
+from instructglm.core.ledger import Ledger
+from instructglm.core.progress import Progress
+from instructglm.core.records import Example, Prediction
+from instructglm.data.encode import fit_context
+from instructglm.data.templates import Template
+
+# Shapes: B items, T context tokens, S tokens of a choice, V vocabulary.
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model ready to answer, under one name, in one arithmetic."""
+
+    name: str
+    model: PreTrainedModel
+    template: Template
+    device: torch.device
+    dtype: torch.dtype
+
+    def arithmetic(self) -> AbstractContextManager[object]:
+        return nullcontext() if self.dtype == torch.float32 else torch.autocast(self.device.type, self.dtype)
+
+
+@dataclass(frozen=True)
+class _Item:
+    """An example with its context's ids."""
+
+    index: int
+    example: Example
+    context: list[int]
+
+
+def predict(
+    predictor: Predictor,
+    examples: Sequence[Example],
+    settings: EvaluationSettings,
+    data: DataSettings,
+    progress: Progress,
+) -> list[Prediction]:
+    """One prediction for each example, in their order.
+
+    A prompt that leaves no room for an answer within `data.max_length` is
+    *unscored*, with the reason; under `truncate_prompt` it is cut instead.
+    """
+    results: dict[int, Prediction] = {}
+    items = [_item(index, example, predictor, settings, data) for index, example in enumerate(examples)]
+    for index, (example, item) in enumerate(zip(examples, items, strict=True)):
+        if item is None:
+            results[index] = _unscored(example, predictor, f"prompt too long for max_length {data.max_length}")
+    with progress.stage(f"answers of {predictor.name}", total=len(examples), unit="item", done=len(results)) as bar:
+        for batch in _batches([item for item in items if item], settings.batch_size):
+            results.update(zip((item.index for item in batch), _predict_batch(predictor, batch, settings), strict=True))
+            bar.advance(len(batch))
+    return [results[index] for index in range(len(examples))]
+
+
+def _item(
+    index: int, example: Example, predictor: Predictor, settings: EvaluationSettings, data: DataSettings
+) -> _Item | None:
+    longest = max((len(predictor.template.output_ids(choice)) for choice in example.choices), default=1)
+    context = fit_context(example, predictor.template, data.max_length - longest, data.overlong, Ledger())
+    return None if context is None else _Item(index, example, context)
+
+
+def _unscored(example: Example, predictor: Predictor, reason: str) -> Prediction:
+    return Prediction(example_id=example.id, task=example.task, model=predictor.name, unscored=reason)
+
+
+def _batches(items: Sequence[_Item], size: int) -> list[list[_Item]]:
+    """Open and closed items apart (they generate to different lengths), each longest first."""
+    ordered = sorted(items, key=lambda item: (bool(item.example.choices), -len(item.context), item.index))
+    batches: list[list[_Item]] = []
+    for item in ordered:
+        fits = batches and len(batches[-1]) < size
+        if fits and bool(batches[-1][0].example.choices) == bool(item.example.choices):
+            batches[-1].append(item)
+        else:
+            batches.append([item])
+    return batches
+
+
+@torch.no_grad()
+def _predict_batch(predictor: Predictor, batch: list[_Item], settings: EvaluationSettings) -> list[Prediction]:
+    with predictor.arithmetic():
+        prefill = _prefill(predictor, batch)
+        scores = _choice_logprobs(predictor, batch, prefill)
+        closed = bool(batch[0].example.choices)
+        limit = settings.max_new_tokens_closed if closed else settings.max_new_tokens
+        generated = _generate(predictor, prefill, limit)
+    return [
+        _prediction(predictor, item, tokens, logprobs)
+        for item, tokens, logprobs in zip(batch, generated, scores, strict=True)
+    ]
+
+
+@dataclass(frozen=True)
+class _Prefill:
+    """The contexts of a batch, read once: everything after them starts from this cache."""
+
+    input_ids: torch.Tensor  # (B, T), padded on the left
+    attention_mask: torch.Tensor  # (B, T)
+    cache: DynamicCache
+    next_logprobs: torch.Tensor  # (B, V) float32, of the token after each context
+
+
+def _prefill(predictor: Predictor, batch: list[_Item]) -> _Prefill:
+    width = max(len(item.context) for item in batch)
+    pad_id = predictor.template.stop_id  # any id: the mask hides it
+    rows = [[pad_id] * (width - len(item.context)) + item.context for item in batch]
+    marks = [[0] * (width - len(item.context)) + [1] * len(item.context) for item in batch]
+    ids = torch.tensor(rows, device=predictor.device)
+    mask = torch.tensor(marks, device=predictor.device)
+    cache = DynamicCache(config=predictor.model.config)
+    logits = predictor.model(
+        input_ids=ids,
+        attention_mask=mask,
+        position_ids=_positions(mask),
+        past_key_values=cache,
+        use_cache=True,
+        logits_to_keep=1,
+    ).logits[:, -1]
+    return _Prefill(ids, mask, cache, logits.float().log_softmax(dim=-1))
+
+
+def _positions(mask: torch.Tensor) -> torch.Tensor:
+    return (mask.cumsum(dim=1) - 1).clamp(min=0)
+
+
+def _choice_logprobs(predictor: Predictor, batch: list[_Item], prefill: _Prefill) -> list[tuple[float, ...]]:
+    """Natural-log likelihood of each choice after its context, the stop token left out, as is usual."""
+    choices = [[predictor.template.output_ids(text)[:-1] for text in item.example.choices] for item in batch]
+    scores: list[list[float]] = [[] for _ in batch]
+    for place in range(max(map(len, choices))):
+        ids = [of_item[min(place, len(of_item) - 1)] if of_item else [0] for of_item in choices]
+        for row, value in enumerate(_continuation_logprobs(predictor, prefill, ids)):
+            if place < len(choices[row]):
+                scores[row].append(value)
+    return [tuple(row) for row in scores]
+
+
+def _continuation_logprobs(predictor: Predictor, prefill: _Prefill, continuations: list[list[int]]) -> list[float]:
+    """Log-likelihood of one continuation per item; the cache is left as it was."""
+    lengths = [len(ids) for ids in continuations]
+    width = max(lengths)
+    ids = torch.tensor([row + [0] * (width - len(row)) for row in continuations], device=predictor.device)  # (B, S)
+    steps = [prefill.next_logprobs.unsqueeze(1)]  # (B, 1, V)
+    if width > 1:
+        mask = torch.cat([prefill.attention_mask, torch.ones_like(ids[:, :-1])], dim=1)
+        start = prefill.input_ids.shape[1]
+        logits = predictor.model(
+            input_ids=ids[:, :-1],
+            attention_mask=mask,
+            position_ids=_positions(mask)[:, start:],
+            past_key_values=prefill.cache,
+            use_cache=True,
+        ).logits
+        prefill.cache.crop(1 - width)
+        steps.append(logits.float().log_softmax(dim=-1))
+    tokens = torch.cat(steps, dim=1).gather(2, ids.unsqueeze(2)).squeeze(2)  # (B, S)
+    real = torch.arange(width, device=ids.device) < torch.tensor(lengths, device=ids.device).unsqueeze(1)
+    return [float(value) for value in tokens.masked_fill(~real, 0.0).sum(dim=1)]
+
+
+def _generate(predictor: Predictor, prefill: _Prefill, limit: int) -> list[list[int]]:
+    """Greedy answers from the shared cache, the stop token included where the model gave it."""
+    prefill.cache.crop(-1)  # generate reads the last token again
+    output = predictor.model.generate(
+        input_ids=prefill.input_ids,
+        attention_mask=prefill.attention_mask,
+        past_key_values=prefill.cache,
+        max_new_tokens=limit,
+        do_sample=False,
+        eos_token_id=predictor.template.stop_id,
+        pad_token_id=predictor.template.stop_id,
+    )
+    return [_until_stop(row, predictor.template.stop_id) for row in output[:, prefill.input_ids.shape[1] :].tolist()]
+
+
+def _until_stop(tokens: list[int], stop_id: int) -> list[int]:
+    return tokens[: tokens.index(stop_id) + 1] if stop_id in tokens else tokens
+
+
+def _prediction(
+    predictor: Predictor, item: _Item, tokens: list[int], logprobs: tuple[float, ...]
+) -> Prediction:
+    stopped = tokens[-1:] == [predictor.template.stop_id]
+    text = predictor.template.tokenizer.decode(tokens[:-1] if stopped else tokens, skip_special_tokens=True)
+    return Prediction(
+        example_id=item.example.id,
+        task=item.example.task,
+        model=predictor.name,
+        text=text.strip(),
+        num_tokens=len(tokens),
+        finish_reason="stop" if stopped else "length",
+        choice_logprobs=logprobs,
+    )

@@ -1,0 +1,86 @@
+"""One experiment, from raw data to a report: the stages in their order.
+
+Each stage reads finished folders and leaves one; where its folder stands
+already, made from the same things, it is skipped and says so.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from instructglm.config.experiment import Experiment
+from instructglm.core.progress import Progress
+from instructglm.core.workspace import Workspace
+from instructglm.data.preview import Preview
+from instructglm.pipeline.data_stage import build_dataset, preview_examples
+from instructglm.pipeline.job import Job
+from instructglm.pipeline.report_stage import write_comparisons, write_whole_report
+
+
+def run(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str) -> Path:
+    """All stages; the path of the report's page.
+
+    Args:
+        base: the folder of the experiment file; its data paths start there.
+        out: the folder under which everything is left.
+        command: what the user typed, for the report's "how to reproduce".
+
+    Raises:
+        InstructGLMError: any mistake that the user can mend.
+    """
+    return report(experiment, base, out, progress, command)
+
+
+def build(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
+    """The dataset folder."""
+    return build_dataset(_job(experiment, base, out, progress, command))
+
+
+def train(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
+    """The run folder, trained on the dataset, which is built first if need be."""
+    from instructglm.pipeline.training_stage import train_run
+
+    job = _job(experiment, base, out, progress, command)
+    return train_run(job, build_dataset(job))
+
+
+def evaluate(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
+    """The folder of predictions and scores of all models on the test split."""
+    from instructglm.pipeline.evaluation_stage import evaluate_run
+
+    job = _job(experiment, base, out, progress, command)
+    dataset = build_dataset(job)
+    return evaluate_run(job, dataset, _trained(job, dataset))
+
+
+def compare(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> list[Path]:
+    """One file for each pair of models, with their paired comparisons."""
+    scores = evaluate(experiment, base, out, progress, command)
+    return write_comparisons(Workspace(out), scores)
+
+
+def report(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
+    """The path of the report's page; every stage before it is done first if need be."""
+    from instructglm.pipeline.evaluation_stage import evaluate_run
+
+    job = _job(experiment, base, out, progress, command)
+    dataset = build_dataset(job)
+    trained = _trained(job, dataset)
+    scores = evaluate_run(job, dataset, trained)
+    write_comparisons(job.workspace, scores)
+    return write_whole_report(job, dataset, trained, scores)
+
+
+def preview(experiment: Experiment, base: Path, out: Path, n: int = 3) -> list[Preview]:
+    """The first training examples with exactly the trained tokens marked."""
+    return preview_examples(experiment, base, out, n)
+
+
+def _trained(job: Job, dataset: Path) -> Path:
+    from instructglm.pipeline.training_stage import train_run
+
+    return train_run(job, dataset)
+
+
+def _job(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str) -> Job:
+    return Job(experiment, base.resolve(), Workspace(out.resolve()), progress, command)

@@ -1,0 +1,82 @@
+"""sources -> dataset: build, describe, write."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from instructglm.annotation.summary import summarise
+from instructglm.config.experiment import Experiment
+from instructglm.core.errors import DataError
+from instructglm.core.files import staged_folder, write_text
+from instructglm.core.progress import SilentProgress
+from instructglm.core.records import Split
+from instructglm.core.seeds import derived_seed
+from instructglm.core.workspace import Workspace
+from instructglm.data import build as building
+from instructglm.data.dataset import read_examples, write_examples, write_ledger, write_manifest
+from instructglm.data.preview import Preview, preview
+from instructglm.data.templates import template_for
+from instructglm.pipeline.data_card import make_data_card
+from instructglm.pipeline.job import Job
+from instructglm.report.card import card_markdown
+from instructglm.report.contents import AgreementSummary
+
+CARD = "card.json"
+
+
+def build_dataset(job: Job) -> Path:
+    """The dataset folder of this experiment; built where it does not stand yet."""
+    settings = job.experiment.data
+    digest = building.dataset_hash(settings, job.base)
+    folder = job.workspace.dataset(job.experiment.name, digest)
+    if folder.exists():
+        job.skip(folder)
+    else:
+        with job.timed("data"):
+            built = building.build(settings, job.base, job.progress.say)
+            _write(job, built, digest, folder)
+        counts = ", ".join(f"{len(examples):,} {split.value}" for split, examples in built.splits.items())
+        job.progress.say(f"dataset: {counts}; {len(built.ledger):,} rows in the ledger")
+    job.workspace.note(dataset=folder)
+    return folder
+
+
+def _write(job: Job, built: building.Built, digest: str, final: Path) -> None:
+    manifest = building.make_manifest(job.experiment.name, digest, job.experiment.data, built)
+    card = make_data_card(manifest, built.splits, built.ledger.entries, _agreement(built, job.experiment.seed))
+    with staged_folder(final) as folder:
+        for split, examples in built.splits.items():
+            write_examples(folder / f"{split.value}.parquet", examples)
+        write_ledger(folder, built.ledger.entries)
+        write_manifest(folder, manifest)
+        write_text(folder / CARD, card.model_dump_json(indent=2) + "\n")
+        write_text(folder / "card.md", card_markdown(card))
+
+
+def _agreement(built: building.Built, seed: int) -> tuple[AgreementSummary, ...]:
+    """How far the annotators of each rated task agree."""
+    return tuple(
+        AgreementSummary.model_validate(
+            summarise(task, items, np.random.default_rng(derived_seed(seed, "agreement", task))).model_dump()
+        )
+        for task, items in built.rated.items()
+        if items
+    )
+
+
+def preview_examples(experiment: Experiment, base: Path, out: Path, n: int) -> list[Preview]:
+    """The first `n` training examples of the dataset, token by token.
+
+    Raises:
+        DataError: there is no training example.
+    """
+    from instructglm.models.loading import load_tokenizer
+
+    job = Job(experiment, base.resolve(), Workspace(out.resolve()), SilentProgress(), "")
+    examples = read_examples(build_dataset(job), Split.TRAIN)
+    if not examples:
+        raise DataError("there is no training example to look at")
+    template = template_for(load_tokenizer(experiment.model.name_or_path))
+    return [preview(example, template) for example in examples[:n]]

@@ -1,0 +1,76 @@
+"""run + test split -> predictions of every model, and their scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from instructglm.config.evaluation import EvaluationSettings
+from instructglm.core.errors import DataError
+from instructglm.core.files import write_text
+from instructglm.core.ids import content_hash
+from instructglm.core.records import Example, Prediction, Split
+from instructglm.core.workspace import exclusive
+from instructglm.data.dataset import read_examples, read_manifest
+from instructglm.evaluation.models import model_names, predictors
+from instructglm.evaluation.predict import predict
+from instructglm.evaluation.predictions import read_predictions, write_predictions
+from instructglm.evaluation.score import score
+from instructglm.models.hardware import choose_device, choose_dtype
+from instructglm.pipeline.job import Job
+
+_VERSION = 1  # of what the same settings lead to; raise it when prediction or scoring changes
+SCORES = "scores.json"
+
+
+def evaluate_run(job: Job, dataset: Path, run: Path) -> Path:
+    """The folder with each model's predictions on the test split and `scores.json`.
+
+    A model whose predictions are there already is not asked again.
+
+    Raises:
+        DataError: the test split is empty.
+    """
+    folder = run / "evaluation" / f"test-{_digest(job, dataset)}"
+    if (folder / SCORES).exists():
+        job.skip(folder)
+    else:
+        examples = read_examples(dataset, Split.TEST)
+        if not examples:
+            raise DataError("the test split is empty", hint="Raise data.split.test, or name test rows in the source.")
+        with job.timed("evaluate"), exclusive(folder):
+            predictions = _predictions(job, run, folder, examples)
+            scores = score(examples, predictions, job.experiment.evaluation, job.experiment.seed)
+            write_text(folder / SCORES, scores.model_dump_json(indent=2) + "\n")
+    job.workspace.note(evaluation=folder)
+    return folder
+
+
+def _digest(job: Job, dataset: Path) -> str:
+    """A finished evaluation is named by all that decides its figures (the run's folder names the rest)."""
+    settings = job.experiment.evaluation.model_dump(mode="json")
+    return content_hash(_VERSION, read_manifest(dataset).hash, settings, job.experiment.seed)
+
+
+def predictions_file(folder: Path, model: str) -> Path:
+    return folder / f"predictions-{model}.parquet"
+
+
+def read_all_predictions(folder: Path, settings: EvaluationSettings) -> dict[str, list[Prediction]]:
+    """Model -> its predictions, in the experiment's order of models."""
+    return {name: read_predictions(predictions_file(folder, name)) for name in model_names(settings)}
+
+
+def _predictions(job: Job, run: Path, folder: Path, examples: list[Example]) -> dict[str, list[Prediction]]:
+    experiment = job.experiment
+    settings = experiment.evaluation
+    missing = [name for name in model_names(settings) if not predictions_file(folder, name).exists()]
+    for name in set(model_names(settings)) - set(missing):
+        job.progress.say(f"answers of {name} are up to date: skipped")
+    device = choose_device(experiment.model.device)
+    dtype = choose_dtype(experiment.model.dtype, device)
+    for predictor in predictors(settings, missing, experiment.model.name_or_path, run, device, dtype):
+        predicted = predict(predictor, examples, settings, experiment.data, job.progress)
+        write_predictions(predictions_file(folder, predictor.name), predicted)
+    return read_all_predictions(folder, settings)
+
+

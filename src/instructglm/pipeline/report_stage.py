@@ -1,0 +1,90 @@
+"""Everything -> comparisons and the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from instructglm.core.errors import StorageError
+from instructglm.core.files import write_text
+from instructglm.core.ids import canonical_json
+from instructglm.core.ledger import LedgerEntry
+from instructglm.core.records import ComparisonRow, Split
+from instructglm.core.workspace import Workspace
+from instructglm.data.dataset import read_examples, read_ledger
+from instructglm.evaluation.samples import samples
+from instructglm.evaluation.score import Scores
+from instructglm.evaluation.verdict import DEFINITIONS
+from instructglm.pipeline.data_stage import CARD
+from instructglm.pipeline.environment import describe_environment
+from instructglm.pipeline.evaluation_stage import SCORES, read_all_predictions
+from instructglm.pipeline.job import Job
+from instructglm.pipeline.run_manifest import read_run
+from instructglm.report.contents import DataCard, Report
+from instructglm.report.files import write_report
+
+
+def read_scores(folder: Path) -> Scores:
+    """The scores of a finished evaluation.
+
+    Raises:
+        StorageError: they are missing or damaged.
+    """
+    path = folder / SCORES
+    try:
+        return Scores.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{path}: damaged or missing: {error}", hint="Remove the folder and run again.") from error
+
+
+def write_comparisons(workspace: Workspace, evaluation: Path) -> list[Path]:
+    """One file for each pair of models."""
+    pairs: dict[tuple[str, str], list[ComparisonRow]] = {}
+    for row in read_scores(evaluation).comparisons:
+        pairs.setdefault((row.a, row.b), []).append(row)
+    paths = []
+    for (a, b), rows in pairs.items():
+        paths.append(workspace.comparisons / f"{a}--{b}.json")
+        write_text(paths[-1], canonical_json([row.model_dump() for row in rows]) + "\n")
+    return paths
+
+
+def write_whole_report(job: Job, dataset: Path, run: Path, evaluation: Path) -> Path:
+    """The path of the page; `report.json` lies beside it and holds all of it."""
+    settings = job.experiment.evaluation
+    scores = read_scores(evaluation)
+    training = read_run(run).training
+    examples = read_examples(dataset, Split.TEST)
+    report = Report(
+        title=job.experiment.title or job.experiment.name,
+        headline=(*_verdicts(scores), training.verdict),
+        metrics=scores.metrics,
+        comparisons=scores.comparisons,
+        definitions=DEFINITIONS,
+        confidence=settings.confidence,
+        data=_data_card(dataset, read_ledger(run)),
+        training=training,
+        confusions=scores.confusions,
+        samples=samples(examples, read_all_predictions(evaluation, settings)),
+        environment=describe_environment(job),
+    )
+    return write_report(report, job.workspace.report)
+
+
+def _verdicts(scores: Scores) -> list[str]:
+    """One sentence a task: that of its first comparison."""
+    first: dict[tuple[str, str], str] = {}
+    for row in scores.comparisons:
+        first.setdefault((row.task, row.b), row.verdict)
+    return list(first.values())
+
+
+def _data_card(dataset: Path, encoding: list[LedgerEntry]) -> DataCard:
+    """The dataset's card with what its encoding for this model left out added to the ledger."""
+    try:
+        card = DataCard.model_validate_json((dataset / CARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise StorageError(f"{dataset / CARD}: damaged or missing: {error}", hint="Remove the folder and run again.") from error
+    counts = dict(card.ledger_counts)
+    for entry in encoding:
+        counts[entry.reason] = counts.get(entry.reason, 0) + 1
+    return card.model_copy(update={"ledger": (*card.ledger, *encoding), "ledger_counts": counts})

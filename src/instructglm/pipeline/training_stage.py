@@ -1,0 +1,150 @@
+"""dataset -> run: encode, tune, train, keep the best weights."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from instructglm.config.loading import to_yaml
+from instructglm.core.errors import DataError, RunError
+from instructglm.core.files import replace_folder, write_text
+from instructglm.core.ids import content_hash
+from instructglm.core.ledger import Ledger
+from instructglm.core.records import Split
+from instructglm.core.workspace import exclusive
+from instructglm.data.dataset import read_examples, read_manifest, write_ledger
+from instructglm.data.encode import Feature, encode_examples
+from instructglm.data.templates import Template, template_for
+from instructglm.models.hardware import choose_device, choose_dtype
+from instructglm.models.loading import load, model_fingerprint
+from instructglm.pipeline.job import Job
+from instructglm.pipeline.run_manifest import RunManifest, write_run
+from instructglm.report.contents import CurvePoint, TrainingCard
+from instructglm.training.batches import make_plan
+from instructglm.training.checkpoint import RunState
+from instructglm.training.loop import Setting, train
+from instructglm.training.metrics_log import read_metrics
+from instructglm.training.monitor import verdict
+from instructglm.tuning import METHODS, TunedModel
+
+_VERSION = 1  # of what the same settings lead to; raise it when training changes
+
+
+def train_run(job: Job, dataset: Path) -> Path:
+    """The run folder of this experiment on this dataset.
+
+    An unfinished run goes on from its last checkpoint.
+    """
+    inputs = _inputs(job, dataset)
+    digest = content_hash(inputs)
+    final = job.workspace.run(job.experiment.name, digest)
+    if final.exists():
+        job.skip(final)
+    else:
+        with job.timed("train"):
+            partial = final.with_name(f"{final.name}.partial")
+            with exclusive(partial):
+                _train_into(job, dataset, partial, digest, inputs)
+                replace_folder(partial, final)
+    job.workspace.note(run=final)
+    return final
+
+
+def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
+    """Everything that decides the outcome of training."""
+    experiment = job.experiment
+    device = choose_device(experiment.model.device)
+    return {
+        "version": _VERSION,
+        "dataset": read_manifest(dataset).hash,
+        "model": model_fingerprint(experiment.model.name_or_path),
+        "device": device.type,
+        "dtype": str(choose_dtype(experiment.model.dtype, device)),
+        "seed": experiment.seed,
+        "max_length": experiment.data.max_length,
+        "overlong": experiment.data.overlong,
+        "tuning": experiment.tuning.model_dump(mode="json"),
+        "training": experiment.training.model_dump(mode="json"),
+    }
+
+
+def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict[str, Any]) -> None:
+    experiment = job.experiment
+    device = choose_device(experiment.model.device)
+    dtype = choose_dtype(experiment.model.dtype, device)
+    model, tokenizer = load(experiment.model.name_or_path)
+    template = template_for(tokenizer)
+    ledger = Ledger()
+    train_features = _features(job, dataset, Split.TRAIN, template, ledger)
+    validation_features = _features(job, dataset, Split.VALIDATION, template, ledger)
+    write_text(folder / "experiment.yaml", to_yaml(experiment))
+    write_ledger(folder, ledger.entries)
+    tuned = METHODS[experiment.tuning.method](model.to(device), experiment.tuning, dtype=dtype, seed=experiment.seed)
+    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed)
+    state = train(
+        tuned, train_features, validation_features, experiment.training, setting, folder, job.progress
+    )
+    tuned.save(folder / tuned.name)
+    if tuned.name == "model":
+        tokenizer.save_pretrained(folder / tuned.name)
+    card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), folder)
+    manifest = RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card)
+    write_run(folder, manifest)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # a finished run never goes on
+
+
+def _features(job: Job, dataset: Path, split: Split, template: Template, ledger: Ledger) -> list[Feature]:
+    data = job.experiment.data
+    features = encode_examples(
+        read_examples(dataset, split), template, max_length=data.max_length, overlong=data.overlong, ledger=ledger
+    )
+    if split is Split.TRAIN and not features:
+        raise DataError(
+            "no training example is left",
+            hint="Look at the ledger of the dataset, raise data.max_length, or lower data.split.test and .validation.",
+        )
+    if not any(output for feature in features for output in feature.outputs) and split is Split.TRAIN:
+        raise RunError("no token would be trained", hint="See `instructglm data preview`.")
+    return features
+
+
+def _pad_id(tokenizer: Any) -> int:
+    return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
+
+
+def _card(
+    job: Job, tuned: TunedModel, state: RunState, num_prompts: int, num_sequences: int, folder: Path
+) -> TrainingCard:
+    settings = job.experiment.training
+    plan = make_plan(num_sequences, settings, job.experiment.seed)
+    checks = state.watch.checks
+    lines = read_metrics(folder / "metrics.jsonl")
+    curve = [line for line in lines if "train_loss_nats_per_token" in line]
+    best = state.watch.best
+    return TrainingCard(
+        method=job.experiment.tuning.method,
+        num_trainable_parameters=tuned.num_trainable(),
+        num_parameters=tuned.num_parameters(),
+        num_steps=state.step,
+        num_epochs=round(plan.epoch(state.step), 3),
+        num_train_tokens=state.num_trained_tokens,
+        num_input_tokens=state.num_input_tokens,
+        seconds=round(state.seconds, 2),
+        train_curve=tuple(
+            CurvePoint(step=int(line["step"]), loss=line["train_loss_nats_per_token"]) for line in curve
+        ),
+        validation_curve=tuple(CurvePoint(step=check.step, loss=check.loss) for check in checks),
+        best_step=best.step if best else state.step,
+        stopped_early=state.step < plan.num_steps,
+        verdict=verdict(checks, plan.num_steps),
+        settings={
+            "num_train_prompts": num_prompts,
+            "num_train_sequences": num_sequences,
+            **job.experiment.tuning.model_dump(mode="json"),
+            **settings.model_dump(mode="json"),
+        },
+        resumed_at=state.resumed_at,
+    )
+
+

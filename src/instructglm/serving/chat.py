@@ -1,0 +1,92 @@
+"""Talk with a tuned model, or with its base, in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Thread
+
+import torch
+from transformers import TextIteratorStreamer
+
+from instructglm.config.evaluation import BASE, TUNED
+from instructglm.config.loading import load_experiment
+from instructglm.core.errors import RunError
+from instructglm.core.records import Message
+from instructglm.core.workspace import Workspace
+from instructglm.evaluation.models import predictors
+from instructglm.evaluation.predict import Predictor
+from instructglm.models.hardware import choose_device, choose_dtype
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A model that answers conversations piece by piece, with the template it was trained in."""
+
+    predictor: Predictor
+    source: Iterator[Predictor]
+    """Held open: when it closes, it undoes what made the base model out of the tuned one."""
+
+    def stream(self, messages: Sequence[Message], max_new_tokens: int = 256) -> Iterator[str]:
+        """The greedy answer to a conversation, as it is made.
+
+        Raises:
+            RunError: the conversation is longer than the model was tuned for.
+        """
+        template = self.predictor.template
+        context = template.context_ids(messages)
+        limit = self._limit()
+        if limit is not None and len(context) + max_new_tokens > limit:
+            raise RunError(
+                f"the conversation is {len(context)} tokens long; this model holds {limit}",
+                hint="Begin a new one with /reset.",
+            )
+        streamer = TextIteratorStreamer(template.tokenizer, skip_prompt=True, skip_special_tokens=True)
+        worker = Thread(target=self._generate, args=(context, max_new_tokens, streamer), daemon=True)
+        worker.start()
+        yield from streamer
+        worker.join()
+
+    def _limit(self) -> int | None:
+        return getattr(self.predictor.model.config, "max_position_embeddings", None)
+
+    def _generate(self, context: list[int], max_new_tokens: int, streamer: TextIteratorStreamer) -> None:
+        ids = torch.tensor([context], device=self.predictor.device)
+        try:
+            with torch.no_grad(), self.predictor.arithmetic():
+                self.predictor.model.generate(
+                    input_ids=ids,
+                    attention_mask=torch.ones_like(ids),
+                    max_new_tokens=max_new_tokens,
+                    do_sample=False,
+                    eos_token_id=self.predictor.template.stop_id,
+                    pad_token_id=self.predictor.template.stop_id,
+                    streamer=streamer,
+                )
+        finally:
+            streamer.end()  # or the reader would wait for ever
+
+
+def open_chat(folder: Path, *, base: bool = False) -> Chat:
+    """The model of the last run under an `--out` folder, or of a run folder itself.
+
+    Raises:
+        RunError: there is no finished run.
+    """
+    run = _run_folder(folder)
+    experiment = load_experiment(run / "experiment.yaml")
+    device = choose_device(experiment.model.device)
+    dtype = choose_dtype(experiment.model.dtype, device)
+    wanted = BASE if base else TUNED
+    opened = predictors(experiment.evaluation, {wanted}, experiment.model.name_or_path, run, device, dtype)
+    return Chat(next(opened), opened)
+
+
+def _run_folder(folder: Path) -> Path:
+    if (folder / "run.json").exists():
+        return folder
+    latest = Workspace(folder).read_latest()
+    if latest.run is None:
+        raise RunError(f"{folder}: nothing trained here yet", hint="Run `instructglm run` or `instructglm train` first.")
+    return folder / latest.run

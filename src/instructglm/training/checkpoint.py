@@ -1,0 +1,124 @@
+"""Checkpoints: everything that a run needs to go on bit by bit, in safetensors and JSON."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from instructglm.core.errors import StorageError
+from instructglm.core.files import staged_folder, storage_errors, write_text
+from instructglm.core.records import Record
+from instructglm.training.monitor import Watch
+from instructglm.tuning import TunedModel
+
+_STATE, _WEIGHTS, _OPTIMIZER = "state.json", "weights.safetensors", "optimizer.safetensors"
+_RNG = "rng"
+
+
+class RunState(Record):
+    """Where a run stands, apart from its tensors."""
+
+    step: int = 0
+    watch: Watch = Watch()
+    num_input_tokens: int = 0
+    num_trained_tokens: int = 0
+    seconds: float = 0.0
+    resumed_at: tuple[int, ...] = ()
+
+
+def save_checkpoint(folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer, state: RunState) -> None:
+    """Write `step-N` whole, then drop what is older.
+
+    Raises:
+        StorageError: the disk is full; the older checkpoint is intact.
+    """
+    with staged_folder(folder / f"step-{state.step:08d}") as staged:
+        _save(tuned.state(), staged / _WEIGHTS)
+        _save(_optimizer_tensors(tuned, optimizer) | {_RNG: torch.get_rng_state()}, staged / _OPTIMIZER)
+        write_text(staged / _STATE, state.model_dump_json(indent=2))
+    best = state.watch.best.step if state.watch.best else -1
+    _keep_only(folder, {f"step-{state.step:08d}", f"best-{best:08d}"})
+
+
+def save_best(folder: Path, tuned: TunedModel, step: int) -> None:
+    """Write the weights of the best step so far; the older best goes with the next checkpoint."""
+    with staged_folder(folder / f"best-{step:08d}") as staged:
+        _save(tuned.state(), staged / _WEIGHTS)
+
+
+def load_best(folder: Path, step: int) -> dict[str, torch.Tensor]:
+    """The weights that `save_best` wrote.
+
+    Raises:
+        StorageError: they are damaged or missing.
+    """
+    return _load(folder / f"best-{step:08d}" / _WEIGHTS)
+
+
+def resume(folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer) -> RunState:
+    """Set model, optimizer and generator to the last checkpoint; where there is none, nothing changes.
+
+    Raises:
+        StorageError: the checkpoint is damaged.
+    """
+    steps = sorted(folder.glob("step-????????"))
+    if not steps:
+        return RunState()
+    tuned.load_state(_load(steps[-1] / _WEIGHTS))
+    tensors = _load(steps[-1] / _OPTIMIZER)
+    torch.set_rng_state(tensors.pop(_RNG))
+    _restore_optimizer(tuned, optimizer, tensors)
+    return _read_state(steps[-1] / _STATE)
+
+
+def _read_state(path: Path) -> RunState:
+    try:
+        state = RunState.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValidationError) as error:
+        raise StorageError(f"{path}: damaged: {error}", hint=_START_OVER) from error
+    return state.model_copy(update={"resumed_at": (*state.resumed_at, state.step)})
+
+
+def _optimizer_tensors(tuned: TunedModel, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    return {
+        f"{name}/{key}": torch.as_tensor(value).detach().cpu()
+        for name, weight in tuned.trainable().items()
+        for key, value in optimizer.state.get(weight, {}).items()
+    }
+
+
+def _restore_optimizer(tuned: TunedModel, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
+    for name, weight in tuned.trainable().items():
+        keys = [key for key in tensors if key.rpartition("/")[0] == name]
+        optimizer.state[weight] = {
+            key.rpartition("/")[2]: tensors[key].to(weight.device) for key in keys
+        }
+
+
+def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    with storage_errors(path):
+        try:
+            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+        except SafetensorError as error:  # how it reports a full disk
+            raise OSError(28, f"{error}") from error
+
+
+def _load(path: Path) -> dict[str, torch.Tensor]:
+    try:
+        return dict(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise StorageError(f"{path}: damaged or missing: {error}", hint=_START_OVER) from error
+
+
+def _keep_only(folder: Path, names: set[str]) -> None:
+    for old in folder.iterdir():
+        if old.is_dir() and old.name not in names:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+_START_OVER = "Remove this run's folder and run the same command again to train from the start."

@@ -1,0 +1,230 @@
+"""The training loop: one optimizer step per batch of the plan, checks and checkpoints between steps."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from transformers import get_scheduler
+
+from instructglm.config.training import TrainingSettings
+from instructglm.core.errors import RunError
+from instructglm.core.progress import Bar, Progress
+from instructglm.core.seeds import derived_seed
+from instructglm.data.encode import Feature
+from instructglm.training.batches import Batch, flatten, make_plan, micro_batches
+from instructglm.training.checkpoint import RunState, load_best, resume, save_best, save_checkpoint
+from instructglm.training.interrupt import deferred_interrupt
+from instructglm.training.loss import arithmetic, weighted_count, weighted_nats
+from instructglm.training.metrics_log import MetricsLog
+from instructglm.training.monitor import Check
+from instructglm.tuning import TunedModel
+
+_CHECKS_PER_RUN = 10  # when eval_steps is not given
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where and in which arithmetic a run computes."""
+
+    device: torch.device
+    dtype: torch.dtype
+    pad_id: int
+    seed: int
+
+
+def train(
+    tuned: TunedModel,
+    train_features: Sequence[Feature],
+    validation_features: Sequence[Feature],
+    settings: TrainingSettings,
+    setting: Setting,
+    folder: Path,
+    progress: Progress,
+) -> RunState:
+    """Move the weights of `tuned` and leave it with those of the best validation check.
+
+    Checkpoints and `metrics.jsonl` go under `folder`; where checkpoints stand
+    there already, the run goes on from the last and ends as if it had never
+    stopped.
+
+    Raises:
+        RunError: the loss is not a number, or no token is trained.
+        KeyboardInterrupt: after the step in progress and its checkpoint.
+    """
+    return _Run(tuned, train_features, validation_features, settings, setting, folder, progress).go()
+
+
+class _Run:
+    """The state of one run between its steps."""
+
+    def __init__(
+        self,
+        tuned: TunedModel,
+        train_features: Sequence[Feature],
+        validation_features: Sequence[Feature],
+        settings: TrainingSettings,
+        setting: Setting,
+        folder: Path,
+        progress: Progress,
+    ) -> None:
+        self.tuned, self.settings, self.setting, self.progress = tuned, settings, setting, progress
+        self.checkpoints = folder / "checkpoints"
+        self.sequences = flatten(train_features)
+        self.validation = micro_batches(flatten(validation_features), 4 * settings.micro_batch_size, setting.pad_id)
+        self.plan = make_plan(len(self.sequences), settings, setting.seed)
+        self.eval_steps = settings.eval_steps or max(1, self.plan.num_steps // _CHECKS_PER_RUN)
+        self.save_steps = settings.save_steps or self.eval_steps
+        self.accelerator = Accelerator(cpu=setting.device.type == "cpu")
+        if settings.gradient_checkpointing:
+            _enable_checkpointing(tuned)
+        self.model = self.accelerator.prepare(tuned.model)
+        self.optimizer = _optimizer(tuned, settings)
+        self.scheduler = get_scheduler(
+            settings.lr_scheduler_type,
+            self.optimizer,
+            num_warmup_steps=math.ceil(settings.warmup_ratio * self.plan.num_steps),
+            num_training_steps=self.plan.num_steps,
+        )
+        torch.manual_seed(derived_seed(setting.seed, "dropout"))
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        self.state = resume(self.checkpoints, tuned, self.optimizer)
+        self._set_schedule()
+        self.log = MetricsLog(folder / "metrics.jsonl", self.state.step)
+
+    def go(self) -> RunState:
+        if self.state.step:
+            self.progress.say(f"training goes on from step {self.state.step} of {self.plan.num_steps}")
+        with (
+            deferred_interrupt() as interrupted,
+            self.progress.stage("train", total=self.plan.num_steps, unit="step", done=self.state.step) as bar,
+        ):
+            if not self.state.step and self.validation and not self.state.watch.checks:
+                self._check()
+            while self.state.step < self.plan.num_steps and not self._finished():
+                self._step(bar)
+                self._after_step()
+                if interrupted():
+                    self._save()
+                    raise KeyboardInterrupt
+        self._keep_best()
+        return self.state
+
+    def _step(self, bar: Bar) -> None:
+        """One optimizer step over the plan's next batch, in as many forward passes as it takes."""
+        started = time.perf_counter()
+        chosen = [self.sequences[index] for index in self.plan.indices(self.state.step)]
+        batches = micro_batches(chosen, self.settings.micro_batch_size, self.setting.pad_id)
+        total = weighted_count(batches)
+        self.model.train()
+        loss = sum(self._backward(batch.to(self.setting.device), total) for batch in batches)
+        grad_norm = self.accelerator.clip_grad_norm_(self.tuned.trainable().values(), self.settings.max_grad_norm)
+        learning_rate = self.scheduler.get_last_lr()[0]
+        self.optimizer.step()
+        self.scheduler.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        seconds = time.perf_counter() - started
+        num_tokens, num_trained = sum(b.num_tokens() for b in batches), sum(b.num_trained() for b in batches)
+        self.state = self.state.model_copy(
+            update={
+                "step": self.state.step + 1,
+                "num_input_tokens": self.state.num_input_tokens + num_tokens,
+                "num_trained_tokens": self.state.num_trained_tokens + num_trained,
+                "seconds": self.state.seconds + seconds,
+            }
+        )
+        self._log_step(loss, float(grad_norm), learning_rate, num_tokens, num_trained, seconds)
+        bar.advance(1, loss=loss, tokens_per_s=num_tokens / seconds)
+
+    def _backward(self, batch: Batch, total: float) -> float:
+        with arithmetic(self.setting.device, self.setting.dtype):
+            nats = weighted_nats(self.model, batch)
+        loss = nats / total
+        if not torch.isfinite(loss):
+            raise RunError(
+                f"step {self.state.step + 1}: the loss is {loss.item()}",
+                hint="Lower training.learning_rate, or set model.dtype to float32. The last checkpoint is intact.",
+            )
+        self.accelerator.backward(loss)
+        return loss.item()
+
+    def _log_step(
+        self, loss: float, grad_norm: float, learning_rate: float, num_tokens: int, num_trained: int, seconds: float
+    ) -> None:
+        step = self.state.step
+        if step % self.settings.logging_steps and step != self.plan.num_steps:
+            return
+        self.log.write(
+            step,
+            epoch=round(self.plan.epoch(step), 6),
+            train_loss_nats_per_token=loss,
+            learning_rate=learning_rate,
+            grad_norm=grad_norm,
+            num_trained_tokens=num_trained,
+            num_input_tokens=num_tokens,
+            input_tokens_per_s=round(num_tokens / seconds, 1),
+            elapsed_s=round(self.state.seconds, 3),
+        )
+
+    def _after_step(self) -> None:
+        step, last = self.state.step, self.plan.num_steps
+        if self.validation and (step % self.eval_steps == 0 or step == last):
+            self._check()
+        if step % self.save_steps == 0 or step == last or self._finished():
+            self._save()
+
+    def _check(self) -> None:
+        """Validation loss; the weights are kept where it is the lowest so far."""
+        check = Check(step=self.state.step, loss=self._validation_loss())
+        watch = self.state.watch.after(check, self.settings.early_stopping)
+        self.state = self.state.model_copy(update={"watch": watch})
+        self.log.write(check.step, validation_loss_nats_per_token=check.loss)
+        self.progress.say(f"step {check.step}: validation loss {check.loss:.4f}")
+        if watch.best == check:
+            save_best(self.checkpoints, self.tuned, check.step)
+
+    def _validation_loss(self) -> float:
+        self.model.eval()
+        with torch.no_grad(), arithmetic(self.setting.device, self.setting.dtype):
+            nats = [weighted_nats(self.model, batch.to(self.setting.device)).item() for batch in self.validation]
+        return math.fsum(nats) / weighted_count(self.validation)
+
+    def _finished(self) -> bool:
+        return self.state.watch.should_stop(self.settings.early_stopping)
+
+    def _save(self) -> None:
+        save_checkpoint(self.checkpoints, self.tuned, self.optimizer, self.state)
+
+    def _keep_best(self) -> None:
+        if self.state.watch.best is not None:
+            self.tuned.load_state(load_best(self.checkpoints, self.state.watch.best.step))
+
+    def _set_schedule(self) -> None:
+        """The schedule is a function of the step alone; after a resume it is moved there."""
+        if self.state.step:
+            self.scheduler.last_epoch = self.state.step - 1
+            self.optimizer._opt_called = True  # the scheduler would warn that no step came before its own
+            self.scheduler.step()
+
+
+def _optimizer(tuned: TunedModel, settings: TrainingSettings) -> torch.optim.AdamW:
+    return torch.optim.AdamW(
+        tuned.trainable().values(),
+        lr=settings.learning_rate,
+        betas=(settings.adam_beta1, settings.adam_beta2),
+        eps=settings.adam_epsilon,
+        weight_decay=settings.weight_decay,
+        fused=True,
+    )
+
+
+def _enable_checkpointing(tuned: TunedModel) -> None:
+    tuned.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+    tuned.model.enable_input_require_grads()  # type: ignore[operator]
+
+

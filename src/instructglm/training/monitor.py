@@ -1,0 +1,54 @@
+"""Watching the validation loss: the best step, early stopping, and the verdict in words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from instructglm.config.training import EarlyStopping
+from instructglm.core.records import Record
+
+
+class Check(Record):
+    """A validation loss in nats per trained token, after `step` optimizer steps."""
+
+    step: int
+    loss: float
+
+
+class Watch(Record):
+    """All checks so far and what follows from them. A value: `after` gives the next one."""
+
+    checks: tuple[Check, ...] = ()
+    best: Check | None = None
+    num_worse: int = 0
+    """Checks in a row without an improvement."""
+
+    def after(self, check: Check, rule: EarlyStopping | None) -> Watch:
+        """The watch once this check is made."""
+        margin = rule.min_delta if rule else 0.0
+        improved = self.best is None or check.loss < self.best.loss - margin
+        return Watch(
+            checks=(*self.checks, check),
+            best=check if improved else self.best,
+            num_worse=0 if improved else self.num_worse + 1,
+        )
+
+    def should_stop(self, rule: EarlyStopping | None) -> bool:
+        return rule is not None and self.num_worse >= rule.patience
+
+
+def verdict(checks: Sequence[Check], num_steps: int) -> str:
+    """What the validation curve says, in a sentence or two."""
+    if len(checks) < 2:
+        return "Too few validation checks to judge overfitting."
+    best = min(checks, key=lambda check: check.loss)
+    after = [check for check in checks if check.step > best.step]
+    if not after:
+        return f"Validation loss was still falling at the last step ({best.step}): more epochs may help."
+    rise = after[-1].loss - best.loss
+    if len(after) >= 2 and rise > 0.01 * best.loss:
+        return (
+            f"Validation loss has risen for {len(after)} checks since step {best.step} "
+            f"({best.loss:.4f} to {after[-1].loss:.4f}): overfitting; kept step {best.step}."
+        )
+    return f"Validation loss has levelled off since step {best.step}; kept step {best.step}."

@@ -1,0 +1,154 @@
+"""What must not change the result: micro-batches, padding, a merge, a start at zero."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from instructglm.config.training import TrainingSettings
+from instructglm.config.tuning import FreezeTuning, FullTuning, LoraTuning
+from instructglm.core.progress import SilentProgress
+from instructglm.data.encode import Feature
+from instructglm.models.loading import load
+from instructglm.training.batches import collate, flatten, micro_batches
+from instructglm.training.loop import Setting, train
+from instructglm.training.loss import weighted_count, weighted_nats
+from instructglm.training.metrics_log import read_metrics
+from instructglm.tuning import METHODS
+
+PAD = 0
+CPU = Setting(torch.device("cpu"), torch.float32, PAD, seed=3)
+METHOD_SETTINGS = [FullTuning(method="full"), FreezeTuning(method="freeze", num_layers=1), LoraTuning(rank=4)]
+
+
+def features(count: int = 12, seed: int = 0) -> list[Feature]:
+    """Prompts of unequal length with one to three outputs."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def ids(low: int, high: int) -> list[int]:
+        length = int(torch.randint(low, high, (), generator=generator))
+        return torch.randint(5, 4000, (length,), generator=generator).tolist()
+
+    made = []
+    for index in range(count):
+        outputs = [ids(1, 6) for _ in range(1 + index % 3)]
+        made.append(Feature(str(index), ids(3, 20), outputs, [1 / len(outputs)] * len(outputs)))
+    return made
+
+
+def tuned(folder, settings, seed=3):
+    model, _ = load(folder)
+    return METHODS[settings.method](model, settings, dtype=torch.float32, seed=seed)
+
+
+def run(folder, tmp_path, settings, **training):
+    """Train once; the losses, the gradient norms and the final weights."""
+    chosen = TrainingSettings(
+        **{"num_train_epochs": 2, "batch_size": 8, "micro_batch_size": 8, "learning_rate": 1e-2, "early_stopping": None}
+        | training
+    )
+    moved = tuned(folder, settings)
+    data = features()
+    train(moved, data, data[:3], chosen, CPU, tmp_path, SilentProgress())
+    lines = [line for line in read_metrics(tmp_path / "metrics.jsonl") if "grad_norm" in line]
+    return [line["train_loss_nats_per_token"] for line in lines], [line["grad_norm"] for line in lines], moved.state()
+
+
+@pytest.mark.parametrize("settings", METHOD_SETTINGS, ids=lambda settings: settings.method)
+@pytest.mark.parametrize("micro", [1, 3])
+def test_micro_batch_size_changes_nothing(tiny_model, tmp_path, settings, micro):
+    losses, norms, weights = run(tiny_model, tmp_path / "whole", settings)
+    other_losses, other_norms, other_weights = run(tiny_model, tmp_path / "cut", settings, micro_batch_size=micro)
+    assert len(losses) == 6  # 24 sequences, 8 a step, 2 epochs
+    assert losses[-1] < losses[0]
+    assert_close(losses, other_losses, rtol=1e-5, atol=1e-6)
+    assert_close(norms, other_norms, rtol=1e-4, atol=1e-6)
+    # Adam divides by the root of the second moment: where a gradient is all but zero, its sign is rounding.
+    assert_close(weights, other_weights, rtol=1e-3, atol=2e-3)
+
+
+def test_loss_does_not_depend_on_padding_side_or_length(tiny_model):
+    model, _ = load(tiny_model)
+    sequences = flatten(features())
+    expected = sum(weighted_nats(model, collate([pair], PAD)).item() for pair in sequences)
+    longest = max(sequences, key=lambda pair: len(pair[0].input_ids))
+    for side in ("left", "right"):
+        whole = collate(sequences, PAD, side=side)
+        assert weighted_nats(model, whole).item() == pytest.approx(expected, rel=1e-5)
+        for pair in sequences[:4]:
+            alone = weighted_nats(model, collate([pair], PAD)).item()
+            padded = weighted_nats(model, collate([pair, longest], PAD, side=side)).item()
+            both = padded - weighted_nats(model, collate([longest], PAD)).item()
+            assert both == pytest.approx(alone, rel=1e-4, abs=1e-4)
+
+
+def test_loss_equals_the_plain_definition(tiny_model):
+    """Against transformers' own loss on one sequence: mean negative log-likelihood of the labels."""
+    model, _ = load(tiny_model)
+    for encoded, _ in flatten(features()):
+        batch = collate([(encoded, 1.0)], PAD)
+        ours = weighted_nats(model, batch).item() / weighted_count([batch])
+        ids = torch.tensor([encoded.input_ids])
+        theirs = model(input_ids=ids, labels=torch.tensor([encoded.labels])).loss.item()
+        assert ours == pytest.approx(theirs, rel=1e-5)
+
+
+def test_prompt_counts_once_however_many_outputs_it_has():
+    one = Feature("a", [5, 6], [[7, 8]], [1.0])
+    three = Feature("b", [5, 6], [[7, 8], [9, 8], [10, 8]], [1 / 3] * 3)
+    assert weighted_count(micro_batches(flatten([one]), 4, PAD)) == pytest.approx(2.0)
+    assert weighted_count(micro_batches(flatten([three]), 2, PAD)) == pytest.approx(2.0)
+
+
+def test_lora_at_its_start_is_the_base(tiny_model):
+    base, _ = load(tiny_model)
+    ids = torch.randint(5, 4000, (2, 17))
+    with torch.no_grad():
+        before = base(input_ids=ids).logits
+        adapted = METHODS["lora"](base, LoraTuning(), dtype=torch.float32, seed=1).model.eval()
+        after = adapted(input_ids=ids).logits
+    assert torch.equal(before, after)
+
+
+def test_merged_equals_unmerged(tiny_model, tmp_path):
+    model, _ = load(tiny_model)
+    moved = METHODS["lora"](model, LoraTuning(rank=4), dtype=torch.float32, seed=1)
+    settings = TrainingSettings(num_train_epochs=2, batch_size=8, learning_rate=1e-2, early_stopping=None)
+    train(moved, features(), [], settings, CPU, tmp_path, SilentProgress())
+    ids = torch.randint(5, 4000, (2, 17))
+    with torch.no_grad():
+        adapted = moved.model.eval()(input_ids=ids).logits
+        with moved.model.disable_adapter():
+            base = moved.model(input_ids=ids).logits
+        merged = moved.model.merge_and_unload()(input_ids=ids).logits
+    assert (adapted - base).abs().max() > 1e-3  # something was learnt
+    assert_close(merged, adapted, rtol=1e-5, atol=1e-5)
+
+
+def test_adapter_off_is_the_base_to_the_bit(tiny_model, tmp_path):
+    base, _ = load(tiny_model)
+    moved = tuned(tiny_model, LoraTuning(rank=4))
+    settings = TrainingSettings(num_train_epochs=1, batch_size=8, learning_rate=1e-2, early_stopping=None)
+    train(moved, features(), [], settings, CPU, tmp_path, SilentProgress())
+    ids = torch.randint(5, 4000, (2, 17))
+    with torch.no_grad(), moved.model.disable_adapter():
+        assert torch.equal(moved.model.eval()(input_ids=ids).logits, base(input_ids=ids).logits)
+
+
+@pytest.mark.parametrize("settings", METHOD_SETTINGS, ids=lambda settings: settings.method)
+def test_saved_and_loaded_again_is_equal(tiny_model, tmp_path, settings):
+    from instructglm.config.evaluation import EvaluationSettings
+    from instructglm.evaluation.models import predictors
+
+    moved = tuned(tiny_model, settings)
+    training = TrainingSettings(num_train_epochs=1, batch_size=8, learning_rate=1e-2, early_stopping=None)
+    train(moved, features(), [], training, CPU, tmp_path / "run", SilentProgress())
+    moved.save(tmp_path / "run" / moved.name)
+    if moved.name == "model":
+        load(tiny_model)[1].save_pretrained(tmp_path / "run" / moved.name)
+    opened = predictors(EvaluationSettings(), {"tuned"}, str(tiny_model), tmp_path / "run", CPU.device, CPU.dtype)
+    ids = torch.randint(5, 4000, (2, 17))
+    with torch.no_grad():
+        expected = moved.model.eval()(input_ids=ids).logits
+        assert torch.equal(next(opened).model(input_ids=ids).logits, expected)
