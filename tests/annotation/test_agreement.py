@@ -51,9 +51,9 @@ def alpha_by_definition(ratings, level):
     def difference(a, b):
         return squared_difference(level, a, b, counts)
 
-    observed = math.fsum(
-        difference(a, b) / (len(item) - 1) for item in items for a, b in itertools.permutations(item, 2)
-    ) / n
+    observed = (
+        math.fsum(difference(a, b) / (len(item) - 1) for item in items for a, b in itertools.permutations(item, 2)) / n
+    )
     expected = math.fsum(difference(a, b) for a, b in itertools.permutations(pooled, 2)) / (n * (n - 1))
     return observed, expected
 

@@ -13,8 +13,10 @@ from instructglm.core.errors import ConfigError
 
 SCALARS = st.none() | st.booleans() | st.integers(-(10**12), 10**12) | st.floats(allow_nan=False) | st.text()
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=8)
-LOOKALIKES = ["yes", "no", "on", "off", "1e-4", "1E5", "null", "~", "0o17", "0x1F", "017", "1_000", "2020-01-01", ".inf",
-              "12:30:45", "true", "=", "<<", "", " ", "- a", "a: b", "#", "@x", "`", "文", "\u2028", "\x85", "\t"]  # fmt: skip
+LOOKALIKES = [
+    *["yes", "no", "on", "off", "1e-4", "1E5", "null", "~", "0o17", "0x1F", "017", "1_000", "2020-01-01", ".inf"],
+    *["12:30:45", "true", "=", "<<", "", " ", "- a", "a: b", "#", "@x", "`", "文", "\u2028", "\x85", "\t", "\r"],
+]
 
 
 def value_of(text: str) -> Any:

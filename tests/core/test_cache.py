@@ -7,8 +7,13 @@ from instructglm.core.cache import cache_folder
 
 @pytest.mark.parametrize(
     ("own", "shared", "expected"),
-    [("/own", "/xdg", "/own"), ("", "/xdg", "/xdg/instructglm"), ("", "", "~/.cache/instructglm"),
-     ("", "relative", "~/.cache/instructglm"), ("~/mine", "", "~/mine")],
+    [
+        ("/own", "/xdg", "/own"),
+        ("", "/xdg", "/xdg/instructglm"),
+        ("", "", "~/.cache/instructglm"),
+        ("", "relative", "~/.cache/instructglm"),
+        ("~/mine", "", "~/mine"),
+    ],
 )
 def test_the_first_that_is_set_wins(monkeypatch, own, shared, expected):
     monkeypatch.setenv("INSTRUCTGLM_CACHE", own)

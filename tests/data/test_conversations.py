@@ -54,15 +54,18 @@ def test_later_utterances_are_named_and_not_used(write):
 def test_utterances_are_taken_as_written(write):
     found = read(write("conversations:\n- [Yes, 'No']\n- [1984, 2.50]\n"))
     assert [(example.messages[0].content, example.references[0]) for example in found] == [
-        ("Yes", "No"), ("1984", "2.50"),
+        ("Yes", "No"),
+        ("1984", "2.50"),
     ]
 
 
 def test_every_bad_conversation_is_named_by_its_line(write):
-    found = read(write(
-        "conversations:\n- - Good\n  - Answer\n- a text\n  - '22'\n- - Alone\n- - Prompt\n  - [a, b]\n"
-        "- who: me\n- - Blank answer\n  -\n- - ''\n  - Blank prompt\n"
-    ))
+    found = read(
+        write(
+            "conversations:\n- - Good\n  - Answer\n- a text\n  - '22'\n- - Alone\n- - Prompt\n  - [a, b]\n"
+            "- who: me\n- - Blank answer\n  -\n- - ''\n  - Blank prompt\n"
+        )
+    )
     faults = [row for row in found if isinstance(row, Fault)]
     assert [(fault.row, fault.field, fault.found) for fault in faults] == [
         ("talk.yml:4", "conversations[1]", "\"a text - '22'\""),
@@ -79,7 +82,7 @@ def test_every_bad_conversation_is_named_by_its_line(write):
     ("text", "message"),
     [
         ("conversations:\n- - a: b: c\n", "talk.yml:2:9: wrong YAML"),
-        ("conversations:\n- - \"open\n", "wrong YAML"),
+        ('conversations:\n- - "open\n', "wrong YAML"),
         ("[" * 5000, "wrong YAML"),
         ("- - Hi\n  - Hello\n", "starts with a list"),
         ("# nothing\n", "holds nothing"),

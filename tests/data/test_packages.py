@@ -47,19 +47,27 @@ def zip_bytes(members):
 
 def sdist():
     inner = tar_bytes({"set/a.txt": b"one", "set/b.txt": b"two", "set/notes.md": b"-"})
-    return tar_bytes({
-        "tiny_data-1.0/PKG-INFO": METADATA.encode(), "tiny_data-1.0/pyproject.toml": PYPROJECT.encode(),
-        "tiny_data-1.0/backend.py": BACKEND.encode(), "tiny_data-1.0/extra/inner.tar.gz": inner,
-        "tiny_data-1.0/plain/c.txt": b"three",
-    })
+    return tar_bytes(
+        {
+            "tiny_data-1.0/PKG-INFO": METADATA.encode(),
+            "tiny_data-1.0/pyproject.toml": PYPROJECT.encode(),
+            "tiny_data-1.0/backend.py": BACKEND.encode(),
+            "tiny_data-1.0/extra/inner.tar.gz": inner,
+            "tiny_data-1.0/plain/c.txt": b"three",
+        }
+    )
 
 
 def wheel():
     info = "tiny_data-1.0.dist-info"
-    return zip_bytes({
-        "tiny_data/d.yml": b"four", f"{info}/METADATA": METADATA.encode(), f"{info}/RECORD": b"",
-        f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-    })
+    return zip_bytes(
+        {
+            "tiny_data/d.yml": b"four",
+            f"{info}/METADATA": METADATA.encode(),
+            f"{info}/RECORD": b"",
+            f"{info}/WHEEL": b"Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+        }
+    )
 
 
 @pytest.fixture
@@ -70,7 +78,9 @@ def index(tmp_path, monkeypatch):
     (folder / "tiny_data-1.0.tar.gz").write_bytes(sdist())
     (folder / "tiny_data-1.0-py3-none-any.whl").write_bytes(wheel())
     for name, value in {
-        "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder),
+        "PIP_CONFIG_FILE": os.devnull,
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(folder),
         "INSTRUCTGLM_CACHE": str(tmp_path / "cache"),
     }.items():
         monkeypatch.setenv(name, value)
@@ -84,7 +94,7 @@ def test_reads_through_a_nested_archive_and_needs_the_index_once(index):
         file.unlink()
     assert resolve(uri).read_text() == "one"
     assert resolve("pypi:Tiny_Data==1.0/plain/c.txt").read_text() == "three"
-    assert resolve("pypi:tiny-data==1.0/extra/inner.tar.gz") .name == "inner.tar.gz"
+    assert resolve("pypi:tiny-data==1.0/extra/inner.tar.gz").name == "inner.tar.gz"
 
 
 def test_a_glob_in_the_last_part_gives_all_files_by_name(index):
@@ -138,16 +148,28 @@ def test_a_python_without_pip_is_told_how_to_get_it(index):
     for name in ("pydantic", "pydantic_core", "annotated_types", "typing_extensions.py", "typing_inspection"):
         if (site / name).exists():
             (index / name).symlink_to(site / name)
-    done = subprocess.run([sys.executable, "-S", "-c", code], env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-                          capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+        capture_output=True,
+        text=True,
+    )
     assert "this Python has none" in done.stderr
     assert "-m ensurepip" in done.stderr
 
 
 @pytest.mark.parametrize(
     "uri",
-    ["pypi:tiny-data/plain/c.txt", "pypi:tiny-data==1.0", "pypi:tiny-data==1.0/", "pypi:tiny-data==1.0/../x",
-     "pypi:tiny-data==1.0/a//b", "pypi:tiny-data==1.0/*/b", "pypi:--index-url==1/x", "pypi:a==1/x\ny"],
+    [
+        "pypi:tiny-data/plain/c.txt",
+        "pypi:tiny-data==1.0",
+        "pypi:tiny-data==1.0/",
+        "pypi:tiny-data==1.0/../x",
+        "pypi:tiny-data==1.0/a//b",
+        "pypi:tiny-data==1.0/*/b",
+        "pypi:--index-url==1/x",
+        "pypi:a==1/x\ny",
+    ],
 )
 def test_a_uri_that_cannot_be_read_says_what_was_expected(index, uri):
     with pytest.raises(DataError, match="expected"):

@@ -44,13 +44,21 @@ def table(rows):
 
 
 def test_a_rated_text_becomes_an_example(read):
-    found = read(*table([("1_2", "I liked it &amp; more.", [1, 2, 3])]), encoding="utf-8-sig",
-                 instruction="Good or bad?", system="Judge.", task="mood", document_id=r"^(\d+)_")
+    found = read(
+        *table([("1_2", "I liked it &amp; more.", [1, 2, 3])]),
+        encoding="utf-8-sig",
+        instruction="Good or bad?",
+        system="Judge.",
+        task="mood",
+        document_id=r"^(\d+)_",
+    )
     [example] = found.examples
     assert [message.content for message in example.messages] == ["Judge.", "Good or bad?\n\nI liked it &amp; more."]
     assert (example.references, example.choices) == (("positive",), ("negative", "positive"))
     assert [(rating.annotator, rating.value) for rating in example.ratings] == [
-        ("rater-01", 1.0), ("rater-02", 2.0), ("rater-03", 3.0),
+        ("rater-01", 1.0),
+        ("rater-02", 2.0),
+        ("rater-03", 3.0),
     ]
     assert example.metadata == {"item": "1_2", "mean": 2.0, "std": pytest.approx((2 / 3) ** 0.5)}
     assert (example.row, example.task, found.task, found.num_rows) == ("ratings.txt:1", "mood", "mood", 1)
@@ -78,8 +86,18 @@ def test_ids_that_are_out_of_step_are_refused_with_both_means(read):
 
 @pytest.mark.parametrize(
     ("written", "sound"),
-    [("0.6666666667", True), ("0.667", True), ("0.67", True), ("0.666", True), ("0.7", False), ("1", False),
-     ("0.664", False), ("0.6642156", False), ("-0.667", False), ("6.667e-1", True)],
+    [
+        ("0.6666666667", True),
+        ("0.667", True),
+        ("0.67", True),
+        ("0.666", True),
+        ("0.7", False),
+        ("1", False),
+        ("0.664", False),
+        ("0.6642156", False),
+        ("-0.667", False),
+        ("6.667e-1", True),
+    ],
 )
 def test_a_mean_is_held_to_the_decimals_it_is_written_with(read, written, sound):
     found = read("1\t0.6666666667\t0\t[0, 1, 1]", f"1\t{written}\ttext")
@@ -107,12 +125,19 @@ def test_every_broken_row_is_named(read):
     assert found.empty == [EmptyRow("ratings.txt:13", "text")]
     places = {(fault.row, fault.field, fault.found) for fault in found.faults}
     assert places == {
-        ("ratings.txt:2", "line", "3 tab-separated fields"), ("ratings.txt:3", "mean", '"one"'),
-        ("ratings.txt:4", "ratings", "null in the list"), ("ratings.txt:5", "ratings", '"[1"'),
-        ("ratings.txt:6", "ratings", "an empty list"), ("ratings.txt:7", "id", '"1", as in ratings.txt:1'),
-        ("ratings.txt:8", "ratings", "true in the list"), ("ratings.txt:9", "id", '"8"'),
-        ("ratings.txt:10", "mean", '"nan"'), ("ratings.txt:11", "ratings", "the number nan in the list"),
-        ("texts.txt:6", "id", '"9"'), ("texts.txt:9", "id", '"12"'), ("texts.txt:10", "line", "2 tab-separated fields"),
+        ("ratings.txt:2", "line", "3 tab-separated fields"),
+        ("ratings.txt:3", "mean", '"one"'),
+        ("ratings.txt:4", "ratings", "null in the list"),
+        ("ratings.txt:5", "ratings", '"[1"'),
+        ("ratings.txt:6", "ratings", "an empty list"),
+        ("ratings.txt:7", "id", '"1", as in ratings.txt:1'),
+        ("ratings.txt:8", "ratings", "true in the list"),
+        ("ratings.txt:9", "id", '"8"'),
+        ("ratings.txt:10", "mean", '"nan"'),
+        ("ratings.txt:11", "ratings", "the number nan in the list"),
+        ("texts.txt:6", "id", '"9"'),
+        ("texts.txt:9", "id", '"12"'),
+        ("texts.txt:10", "line", "2 tab-separated fields"),
     }
 
 
@@ -156,13 +181,19 @@ def test_one_table_with_named_columns(tmp_path, name, content):
 
 
 def test_one_table_names_the_field_that_is_wrong(tmp_path):
-    rows = [{"id": 1, "text": None, "ratings": [1]}, {"id": 1, "text": "a"}, {"id": True, "text": "a", "ratings": [1]},
-            {"id": 1, "text": "a", "ratings": ["1"]}]
+    rows = [
+        {"id": 1, "text": None, "ratings": [1]},
+        {"id": 1, "text": "a"},
+        {"id": True, "text": "a", "ratings": [1]},
+        {"id": 1, "text": "a", "ratings": ["1"]},
+    ]
     (tmp_path / "all.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     faults = read_ratings(source(path="all.jsonl", texts="all.jsonl"), tmp_path).faults
     assert [(fault.row, fault.field, fault.found) for fault in faults] == [
-        ("all.jsonl:1", "text", "null"), ("all.jsonl:2", "ratings", "no such column; the row has id, text"),
-        ("all.jsonl:3", "id", "true"), ("all.jsonl:4", "ratings", '"1" in the list'),
+        ("all.jsonl:1", "text", "null"),
+        ("all.jsonl:2", "ratings", "no such column; the row has id, text"),
+        ("all.jsonl:3", "id", "true"),
+        ("all.jsonl:4", "ratings", '"1" in the list'),
     ]
 
 

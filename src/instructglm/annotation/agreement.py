@@ -72,10 +72,16 @@ def krippendorff_alpha(
     observed, expected = (float(part[0]) for part in _disagreements(table, level, once))
     low, high, note = _interval(table, level, rng, num_draws, confidence)
     return Agreement(
-        level=level, alpha=1.0 - observed / expected, low=low, high=high,
+        level=level,
+        alpha=1.0 - observed / expected,
+        low=low,
+        high=high,
         observed_agreement=1.0 - float(_disagreements(table, "nominal", once)[0][0]),
-        observed_disagreement=observed, expected_disagreement=expected,
-        num_items=table.num_items, num_ratings=table.num_ratings, note=note,
+        observed_disagreement=observed,
+        expected_disagreement=expected,
+        num_items=table.num_items,
+        num_ratings=table.num_ratings,
+        note=note,
     )
 
 
@@ -102,7 +108,7 @@ class _Table:
 
     values: Floats  # (V,)
     counts: Floats  # (I, V)
-    sizes: Floats   # (I,) ratings of the item
+    sizes: Floats  # (I,) ratings of the item
 
     @property
     def num_items(self) -> int:
@@ -157,9 +163,7 @@ _SUMS: Mapping[Level, _Sums] = {"nominal": _nominal_sums, "ordinal": _ordinal_su
 
 def _squared_differences(counts: Floats, positions: Floats) -> Floats:
     """Sum of (x - y)^2 over all ordered pairs of the values counted in each row."""
-    return np.asarray(
-        2.0 * (counts.sum(axis=-1) * np.vecdot(counts, positions**2) - np.vecdot(counts, positions) ** 2)
-    )
+    return np.asarray(2.0 * (counts.sum(axis=-1) * np.vecdot(counts, positions**2) - np.vecdot(counts, positions) ** 2))
 
 
 def _interval(
@@ -195,8 +199,14 @@ def _undefined(level: Level, note: str, table: _Table | None = None) -> Agreemen
     """No coefficient; where there are ratings, all of them agree."""
     agree = table is not None
     return Agreement(
-        level=level, alpha=None, low=None, high=None, note=note,
+        level=level,
+        alpha=None,
+        low=None,
+        high=None,
+        note=note,
         observed_agreement=1.0 if agree else None,
-        observed_disagreement=0.0 if agree else None, expected_disagreement=0.0 if agree else None,
-        num_items=table.num_items if table else 0, num_ratings=table.num_ratings if table else 0,
+        observed_disagreement=0.0 if agree else None,
+        expected_disagreement=0.0 if agree else None,
+        num_items=table.num_items if table else 0,
+        num_ratings=table.num_ratings if table else 0,
     )

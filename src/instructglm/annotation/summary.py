@@ -59,11 +59,18 @@ def summarise(
     agreement = krippendorff_alpha([item.ratings for item in items], level, rng)
     sizes = [len(item.ratings) for item in items]
     return RatingSummary(
-        task=task, num_items=len(items), num_ratings=sum(sizes),
-        num_annotators_min=min(sizes), num_annotators_max=max(sizes),
-        alpha=agreement.alpha, alpha_low=agreement.low, alpha_high=agreement.high,
-        level=level, note=agreement.note,
-        rating_histogram=_histogram(items), split_items=_split_items(items, num_split_items),
+        task=task,
+        num_items=len(items),
+        num_ratings=sum(sizes),
+        num_annotators_min=min(sizes),
+        num_annotators_max=max(sizes),
+        alpha=agreement.alpha,
+        alpha_low=agreement.low,
+        alpha_high=agreement.high,
+        level=level,
+        note=agreement.note,
+        rating_histogram=_histogram(items),
+        split_items=_split_items(items, num_split_items),
     )
 
 

@@ -46,6 +46,8 @@ class Door(TyperGroup):
                 f"Error: this command needs {error.name}, which is not installed.",
                 "Run: pip install 'instructglm[train]'",
             )
+        except BrokenPipeError as error:
+            raise typer.Exit(_CLOSED_PIPE) from error
         except KeyboardInterrupt:
             _refuse("\nInterrupted: what is finished stays. Run the same command again to go on from there.")
 

@@ -39,8 +39,17 @@ class RowSource(SourceBase):
     """Rows of instructions and outputs, in any of the usual layouts."""
 
     format: Literal[
-        "auto", "alpaca", "belle", "sharegpt", "messages", "table", "natural_instructions", "self_instruct",
-        "snapshot", "conversations", "lines",
+        "auto",
+        "alpaca",
+        "belle",
+        "sharegpt",
+        "messages",
+        "table",
+        "natural_instructions",
+        "self_instruct",
+        "snapshot",
+        "conversations",
+        "lines",
     ] = "auto"
     """How rows are laid out; `auto` looks at them."""
     choices: list[str] | Literal["auto", "none"] = "auto"
@@ -78,9 +87,7 @@ def _kind(value: Any) -> str:
     return "ratings" if found == "ratings" else "rows"
 
 
-Source = Annotated[
-    Annotated[RowSource, Tag("rows")] | Annotated[RatingsSource, Tag("ratings")], Discriminator(_kind)
-]
+Source = Annotated[Annotated[RowSource, Tag("rows")] | Annotated[RatingsSource, Tag("ratings")], Discriminator(_kind)]
 
 
 class SplitSettings(Section):

@@ -32,6 +32,8 @@ CORE_SCHEMA = (
 )  # fmt: skip
 """Tag, pattern and possible first characters of every plain scalar that is not text."""
 
+_OTHER_LINE_ENDS = {"\r", "\x85", "\u2028", "\u2029"}
+
 _NEXT_MOVE = {
     "found character '\\t' that cannot start any token": "Indent with spaces; YAML does not allow tabs there.",
     "mapping values are not allowed here": "Put text that holds `: ` in quotes, and check the indentation.",
@@ -178,6 +180,15 @@ def dump(value: Mapping[str, Any]) -> str:
 
 class _Writer(yaml.SafeDumper):
     """Quotes whatever either YAML 1.1 or 1.2 would take for something other than text."""
+
+
+def _text_node(writer: _Writer, text: str) -> yaml.ScalarNode:
+    # Only double quotes keep these characters, which YAML 1.1 takes for ends of lines.
+    style = '"' if _OTHER_LINE_ENDS.intersection(text) else None
+    return writer.represent_scalar(_STR, text, style=style)
+
+
+_Writer.add_representer(str, _text_node)
 
 
 for _tag, _pattern, _first in CORE_SCHEMA:

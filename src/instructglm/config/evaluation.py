@@ -39,7 +39,9 @@ class EvaluationSettings(Section):
         names = [model if isinstance(model, str) else model.name for model in self.models]
         unknown = [model for model in self.models if isinstance(model, str) and model not in (BASE, TUNED)]
         if unknown:
-            raise ValueError(f"{unknown[0]!r} is neither base nor tuned; give other models as {{name: ..., name_or_path: ...}}")
+            raise ValueError(
+                f"{unknown[0]!r} is neither base nor tuned; give other models as {{name: ..., name_or_path: ...}}"
+            )
         if len(set(names)) != len(names):
             raise ValueError(f"model names repeat: {', '.join(names)}")
         return self

@@ -107,10 +107,13 @@ def _unknown_key(place: Place) -> str:
 
 def _goes_with(owners: Sequence[type[Section]], place: Place) -> str:
     choosing = choosing_key(place.siblings) or ""
-    words = [word for owner in owners for word in words_of(owner, choosing)]
-    shown = ", ".join(words[:4] + ["..."] * (len(words) > 4))
-    chosen = ", ".join(words_of(place.section, choosing)) if place.section else ""
-    return f"this key goes with {choosing} {shown}, not with {chosen}"
+    chosen = _first_words([place.section] if place.section else [], choosing)
+    return f"this key goes with {choosing} {_first_words(owners, choosing)}, not with {chosen}"
+
+
+def _first_words(sections: Sequence[type[Section]], key: str) -> str:
+    words = [word for section in sections for word in words_of(section, key)]
+    return ", ".join(words[:3] + ["..."] * (len(words) > 3))
 
 
 def _wrong_choice(value: Any, place: Place) -> str:

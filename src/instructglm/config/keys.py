@@ -39,8 +39,8 @@ def locate(location: KeyPath, value: Any) -> Place:
     alternatives: Branches = {}
     inside: Branches = {"": Experiment}
     for part in location:
-        if part in inside and len(path):  # a tag: which alternative pydantic followed
-            alternatives, inside = inside, {str(part): inside[str(part)]}
+        if part and part in inside:  # a tag: which alternative pydantic followed
+            alternatives, inside = inside, {"": inside[str(part)]}
             continue
         if isinstance(part, str):
             holder, siblings = (next(iter(inside.values())), alternatives) if len(inside) == 1 else (None, {})

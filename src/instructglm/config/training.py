@@ -29,7 +29,9 @@ class TrainingSettings(Section):
     adam_epsilon: float = Field(1e-8, gt=0)
     max_grad_norm: float = Field(1.0, gt=0)
     """Gradients are scaled down to this norm."""
-    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"] = "cosine"
+    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"] = (
+        "cosine"
+    )
     warmup_ratio: float = Field(0.03, ge=0, lt=1)
     num_train_epochs: float = Field(3.0, gt=0)
     max_steps: int | None = Field(None, ge=1)

@@ -9,14 +9,14 @@ from typing import Literal
 from instructglm.core.records import Record
 
 Reason = Literal[
-    "malformed",          # a field is missing or of the wrong kind
-    "empty",              # nothing to learn: no prompt or no output
-    "duplicate",          # the same prompt and output stands earlier
-    "conflict",           # a closed question with two different answers
-    "raters_split",       # the annotators' ratings fall between the labels
-    "leaked",             # its group also stands in a held-out split
-    "overlong",           # longer than max_length
-    "over_limit",         # beyond the number of rows the experiment asked for
+    "malformed",  # a field is missing or of the wrong kind
+    "empty",  # nothing to learn: no prompt or no output
+    "duplicate",  # the same prompt and output stands earlier
+    "conflict",  # a closed question with two different answers
+    "raters_split",  # the annotators' ratings fall between the labels
+    "leaked",  # its group also stands in a held-out split
+    "overlong",  # longer than max_length
+    "over_limit",  # beyond the number of rows the experiment asked for
 ]
 
 
@@ -45,7 +45,9 @@ class Ledger:
         """Take over an entry that was made elsewhere."""
         self._entries.append(entry)
 
-    def drop(self, row: str, reason: Reason, detail: str = "", *, num_tokens: int | None = None, task: str = "") -> None:
+    def drop(
+        self, row: str, reason: Reason, detail: str = "", *, num_tokens: int | None = None, task: str = ""
+    ) -> None:
         """Note that a whole row goes no further."""
         self._entries.append(LedgerEntry(row=row, reason=reason, detail=detail, num_tokens=num_tokens, task=task))
 

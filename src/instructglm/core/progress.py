@@ -9,6 +9,7 @@ On a terminal this is a bar; in a pipe or a log it is a plain line now and then.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -46,7 +47,8 @@ class Progress(Protocol):
 def console_progress(stream: TextIO | None = None) -> Progress:
     """Progress on `stream` (default: stderr): a live bar on a terminal, otherwise plain lines."""
     stream = stream or sys.stderr
-    return TerminalProgress(stream) if stream.isatty() else PlainProgress(stream)
+    can_redraw = stream.isatty() and os.environ.get("TERM") != "dumb"
+    return TerminalProgress(stream) if can_redraw else PlainProgress(stream)
 
 
 class SilentProgress:

@@ -19,7 +19,8 @@ from instructglm.core.ids import content_hash
 class Record(BaseModel):
     """Frozen, and strict about its fields: what is written can be read back equal."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A diverged loss is a figure too: JSON has no word for it, so it stands as the text "NaN" or "Infinity".
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
 
 
 class Split(StrEnum):

@@ -45,8 +45,10 @@ def unpack(archive: Path, folder: Path) -> None:
 def _inside(archive: Path, name: str) -> PurePosixPath:
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts or "\\" in name or ":" in "".join(path.parts[:1]):
-        raise DataError(f"{archive.name}: found the member {name!r}; expected a path inside the archive's folder",
-                        hint="Nothing of it was kept. Do not trust this package.")
+        raise DataError(
+            f"{archive.name}: found the member {name!r}; expected a path inside the archive's folder",
+            hint="Nothing of it was kept. Do not trust this package.",
+        )
     return path
 
 

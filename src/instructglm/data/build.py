@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from instructglm.annotation.summary import RatedItem
-from instructglm.config.data import DataSettings, Limit, Source
+from instructglm.config.data import DataSettings
 from instructglm.core.errors import DataError
 from instructglm.core.ids import content_hash, file_hash
 from instructglm.core.ledger import Ledger
 from instructglm.core.records import Example, Fault, Split
+from instructglm.data.choices import settle_choices
 from instructglm.data.dataset import FORMAT_VERSION, Manifest, rows_by_reason
-from instructglm.data.sources import ReadFile, read_any, source_files
-from instructglm.data.split import Splits, split_examples
+from instructglm.data.sources import ReadFile, Reading, read_any, source_files
+from instructglm.data.split import Quota, Splits, split_examples
 from instructglm.data.transforms import TRANSFORMS
 
 _SHOWN = 50  # faults spelled out in one message; the count is always whole
@@ -31,8 +32,6 @@ class Built:
     files: list[ReadFile]
     rated: dict[str, list[RatedItem]] = field(default_factory=dict)
     """Task -> its rated items, those that were left out included."""
-    tasks: list[tuple[Source, set[str]]] = field(default_factory=list)
-    """Each source with the tasks that its files hold."""
 
 
 def dataset_inputs(settings: DataSettings, base: Path) -> dict[str, Any]:
@@ -57,23 +56,48 @@ def build(settings: DataSettings, base: Path, tell: Callable[[str], None] = lamb
     built = Built({}, Ledger(), [])
     examples: list[Example] = []
     faults: list[Fault] = []
-    for source in settings.sources:
+    quotas: dict[str, Quota] = {}
+    for number, source in enumerate(settings.sources):
         reading = read_any(source, base)
         examples += reading.examples
+        quota = Quota(f"sources[{number}]", source.limit)
+        quotas |= {example.row: quota for example in reading.examples}
         faults += reading.faults
         built.files += reading.files
-        built.tasks.append((source, {file.task for file in reading.files}))
         _note_reading(built, reading)
-        tell(f"read {len(reading.examples):,} examples from {', '.join(file.path for file in reading.files)}")
-    _judge(faults, settings, built.ledger)
+        tell(f"read {len(reading.examples):,} examples from {_files_in_words(reading)}")
+    examples, unlisted = settle_choices(examples, _wanted_choices(settings, examples, quotas))
+    _judge([*faults, *unlisted], settings, built.ledger)
     for name in settings.transforms:
         examples = TRANSFORMS[name](examples, built.ledger)
-    built.splits = split_examples(examples, settings.split, _limits(built), built.ledger)
+    limits = {example.id: quotas[example.row] for example in examples}
+    built.splits = split_examples(examples, settings.split, limits, built.ledger)
     _refuse_empty(built)
     return built
 
 
-def _note_reading(built: Built, reading: Any) -> None:
+def _files_in_words(reading: Reading) -> str:
+    """The first file's name, and how many more."""
+    first, *others = (file.path.rpartition("/")[2] for file in reading.files)
+    return f"{first} and {len(others)} more" if others else first
+
+
+def _wanted_choices(
+    settings: DataSettings, examples: Sequence[Example], quotas: Mapping[str, Quota]
+) -> dict[str, list[str] | Literal["auto", "none"]]:
+    """Task -> what its sources say of its closed set; a list by one of them is stronger than another's silence."""
+    said: dict[str, list[str] | Literal["auto", "none"]] = {
+        f"sources[{number}]": getattr(source, "choices", "auto") for number, source in enumerate(settings.sources)
+    }
+    wanted: dict[str, list[str] | Literal["auto", "none"]] = {}
+    for example in examples:
+        choices = said[quotas[example.row].source]
+        if choices != "auto" or example.task not in wanted:
+            wanted[example.task] = choices
+    return wanted
+
+
+def _note_reading(built: Built, reading: Reading) -> None:
     for empty in reading.empty:
         built.ledger.drop(empty.row, "empty", f"{empty.field} is blank")
     for entry in reading.ledger:
@@ -94,11 +118,6 @@ def _judge(faults: Sequence[Fault], settings: DataSettings, ledger: Ledger) -> N
         )
     for fault in faults:
         ledger.drop(fault.row, "malformed", f"{fault.field}: found {fault.found}; expected {fault.expected}")
-
-
-def _limits(built: Built) -> dict[str, Limit]:
-    """Task -> its limit; sources that share a task share the limit."""
-    return {task: source.limit for source, tasks in built.tasks for task in tasks if source.limit != Limit()}
 
 
 def _refuse_empty(built: Built) -> None:

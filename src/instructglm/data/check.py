@@ -46,6 +46,8 @@ class FileCheck(Record):
     """Examples that bring a closed set of their own."""
     num_answers_not_among_own_choices: int = 0
     """Examples whose answer is none of the choices that their row lists; they are read as open questions."""
+    num_raters_split: int = 0
+    """Rated texts whose mean falls between the answers."""
     empty_rows: tuple[str, ...] = ()
     """Rows with nothing to learn, as `row: field`."""
     faults: tuple[Fault, ...] = ()
@@ -96,7 +98,7 @@ def _summary(reading: Reading, shown: str) -> FileCheck:
     return FileCheck(
         path=shown,
         format=reading.files[0].format,
-        num_rows=sum(file.num_rows for file in reading.files),
+        num_rows=reading.files[0].num_rows,
         num_examples=len(examples),
         num_with_several_outputs=sum(len(example.outputs) > 1 for example in examples),
         tasks=dict(Counter(example.task for example in examples)),
@@ -104,6 +106,7 @@ def _summary(reading: Reading, shown: str) -> FileCheck:
         choices=_choices(examples),
         num_with_own_choices=sum(bool(example.choices) for example in examples),
         num_answers_not_among_own_choices=sum(bool(example.metadata.get(UNLISTED_ANSWER)) for example in examples),
+        num_raters_split=len(reading.ledger),
         empty_rows=tuple(f"{empty.row}: {empty.field}" for empty in reading.empty),
         faults=tuple(reading.faults),
         prompt_lengths=_lengths(prompts),

@@ -9,7 +9,7 @@ from pathlib import Path
 from instructglm.core.errors import DataError
 from instructglm.core.records import Fault
 from instructglm.data.records import Row, name_list
-from instructglm.data.text_files import MAX_ROW_BYTES, LongLine, lines, too_long
+from instructglm.data.text_files import MAX_ROW_BYTES, LongLine, lines, start_of, too_long
 
 _DELIMITERS = ",\t;"
 
@@ -25,31 +25,37 @@ def read_csv(path: Path, shown: str, encoding: str) -> Iterator[Row | Fault]:
     reader = csv.reader(source, delimiter=_delimiter(path, encoding), strict=True)
     header = _header(reader, source)
     while True:
-        place = f"{shown}:{source.number + 1}"
-        fields = _next_fields(reader, place)
+        fields = _next_fields(reader, source)
         yield from source.take_faults()
         if fields is None:
             return
         if fields:
-            yield fields if isinstance(fields, Fault) else _row(place, header, fields)
+            yield fields if isinstance(fields, Fault) else _row(source.place, header, fields)
 
 
 class _Lines:
-    """The lines for the csv module, which sets aside those that are too long and counts all."""
+    """The lines for the csv module, which sets aside those that are too long and knows where a row begins."""
 
     def __init__(self, path: Path, shown: str, encoding: str) -> None:
-        self.number = 0
-        self.shown = shown
+        self.place = f"{shown}:1"
+        """Where the row in hand begins."""
+        self._shown = shown
+        self._begins = True
         self._lines = lines(path, encoding)
         self._faults: list[Fault] = []
 
     def __iter__(self) -> Iterator[str]:
         for line in self._lines:
-            self.number = line.number
+            place = f"{self._shown}:{line.number}"
             if isinstance(line, LongLine):
-                self._faults.append(too_long(f"{self.shown}:{line.number}", line.num_bytes))
-            else:
-                yield line.text
+                self._faults.append(too_long(place, line.num_bytes))
+                continue
+            self.place = place if self._begins else self.place
+            self._begins = False
+            yield line.text
+
+    def begin_row(self) -> None:
+        self._begins = True
 
     def take_faults(self) -> Sequence[Fault]:
         faults, self._faults = self._faults, []
@@ -58,37 +64,37 @@ class _Lines:
 
 def _delimiter(path: Path, encoding: str) -> str:
     """The separator that the header has most of."""
-    first = next(lines(path, encoding))
-    header = first.start if isinstance(first, LongLine) else first.text
+    header = next(filter(None, map(start_of, lines(path, encoding))))
     return max(_DELIMITERS, key=header.count)
 
 
 def _header(reader: Iterator[list[str]], source: _Lines) -> tuple[str, ...]:
-    found = _next_fields(reader, f"{source.shown}:1")
+    found = _next_fields(reader, source)
     while found == []:
-        found = _next_fields(reader, f"{source.shown}:{source.number}")
+        found = _next_fields(reader, source)
     if not isinstance(found, list) or len(found) < 2:
         what = found.found if isinstance(found, Fault) else f"one column ({name_list(found or [])})"
         raise DataError(
-            f"{source.shown}:{source.number}: found {what}; expected JSON (beginning with {{ or [), "
+            f"{source.place}: found {what}; expected JSON (beginning with {{ or [), "
             "or a table whose header line names at least two columns, such as prompt,output"
         )
     names = tuple(name.strip() or f"column_{number}" for number, name in enumerate(found, start=1))
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
         raise DataError(
-            f"{source.shown}:1: the header names {name_list(twice)} more than once",
+            f"{source.place}: the header names {name_list(twice)} more than once",
             hint="Give each column its own name; if line 1 is data, put a header such as prompt,output before it.",
         )
     return names
 
 
-def _next_fields(reader: Iterator[list[str]], place: str) -> list[str] | Fault | None:
+def _next_fields(reader: Iterator[list[str]], source: _Lines) -> list[str] | Fault | None:
+    source.begin_row()
     try:
         return next(reader, None)
     except csv.Error as error:
         return Fault(
-            row=place,
+            row=source.place,
             field="line",
             found=f"a row that cannot be split into fields: {error}",
             expected='every quote closed, and quotes inside a field doubled (`""`)',

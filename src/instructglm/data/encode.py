@@ -79,7 +79,9 @@ def encode_examples(
             if overlong == "refuse":
                 refused.append(_too_long(example, length, max_length))
             else:
-                ledger.drop(example.row, "overlong", f"{length} tokens > {max_length}", num_tokens=length, task=example.task)
+                ledger.drop(
+                    example.row, "overlong", f"{length} tokens > {max_length}", num_tokens=length, task=example.task
+                )
             continue
         total = sum(output.weight for output in example.outputs)
         features.append(Feature(example.id, context, outputs, [output.weight / total for output in example.outputs]))

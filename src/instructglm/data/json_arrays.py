@@ -9,12 +9,11 @@ from typing import Any, TextIO
 
 from instructglm.core.errors import DataError
 from instructglm.core.records import Fault
-from instructglm.data.json_values import DECODER, row_or_fault
+from instructglm.data.json_values import DECODER, breaks_off, row_or_fault
 from instructglm.data.records import Row
 from instructglm.data.text_files import MAX_ROW_BYTES
 
 _CHUNK = 2**18  # characters
-_TAIL = 16  # an error so near to the window's end may be the window's fault
 _BLANKS = " \t\r\n"
 
 
@@ -106,12 +105,13 @@ class _Array:
                     return start, value
 
     def _need_more(self, error: json.JSONDecodeError) -> None:
-        unfinished = error.msg.startswith("Unterminated string") or error.pos >= len(self._window) - _TAIL
+        """Read on where the window ends too early; otherwise the array is broken, and where is said."""
+        unfinished = breaks_off(error, self._window)
         if unfinished and len(self._window) > MAX_ROW_BYTES:
             raise self._broken(f"a row of more than {MAX_ROW_BYTES // 2**20} MiB begins here")
         if unfinished and self._grow():
             return
-        if not unfinished or (error.pos < len(self._window.rstrip()) - 1 and not error.msg.startswith("Unterminated")):
+        if not unfinished:
             self._at = error.pos
             raise self._broken(f"wrong JSON: {error.msg}") from error
         self._at = len(self._window)

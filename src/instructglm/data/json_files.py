@@ -93,7 +93,14 @@ def _read_document(path: Path, shown: str, encoding: str) -> Iterator[Row | Faul
     text = path.read_text(encoding=encoding)
     value = _decode_document(text, shown)
     holds_rows = isinstance(value, dict) and any(isinstance(field, list) for field in value.values())
-    yield row_or_fault(shown, value, text) if fits(text) or holds_rows else too_long(f"{shown}:1", size)
+    place = _place_of_object(text, shown)
+    yield row_or_fault(place, value, text) if fits(text) or holds_rows else too_long(place, size)
+
+
+def _place_of_object(text: str, shown: str) -> str:
+    """Its line; one that spans several lines stands for the file, and rows inside it are `file[index]`."""
+    blank = text[: len(text) - len(text.lstrip())]
+    return shown if "\n" in text.strip() else f"{shown}:{1 + blank.count(chr(10))}"
 
 
 def _decode_document(text: str, shown: str) -> Any:

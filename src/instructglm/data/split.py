@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from instructglm.config.data import Limit, SplitSettings
 from instructglm.core.ids import unit_interval
 from instructglm.core.ledger import Ledger
 from instructglm.core.records import Example, Split, prompt_hash
 
+
+@dataclass(frozen=True)
+class Quota:
+    """The source that an example came from, and how many that source may give."""
+
+    source: str
+    limit: Limit
+
+
 _STRICTEST_FIRST = (Split.TEST, Split.VALIDATION, Split.TRAIN)
 Splits = dict[Split, list[Example]]
 
 
 def split_examples(
-    examples: Sequence[Example], settings: SplitSettings, limits: Mapping[str, Limit], ledger: Ledger
+    examples: Sequence[Example], settings: SplitSettings, limits: Mapping[str, Quota], ledger: Ledger
 ) -> Splits:
-    """Every example in its split, less what leaks and what is over the limit of its task.
+    """Every example in its split, less what leaks and what is over the limit of its source.
 
     Where a task's source names its own test (or validation) examples, those
     are used and none are drawn by hash.
@@ -70,22 +80,18 @@ def _without_leaks(splits: Splits, settings: SplitSettings, ledger: Ledger) -> S
     return {split: clean[split] for split in Split}
 
 
-def _limited(splits: Splits, limits: Mapping[str, Limit], ledger: Ledger) -> Splits:
+def _limited(splits: Splits, limits: Mapping[str, Quota], ledger: Ledger) -> Splits:
+    """Of each source and split as many as its limit allows, chosen by a hash: file order does not matter."""
     limited: Splits = {}
     for split, examples in splits.items():
-        dropped = {id(example) for task in limits for example in _beyond(examples, task, split, limits[task])}
-        limited[split] = [example for example in examples if id(example) not in dropped]
-        for example in examples:
-            if id(example) in dropped:
-                limit = getattr(limits[example.task], split.value)
-                ledger.drop(example.row, "over_limit", f"{split} is limited to {limit}", task=example.task)
+        places = Counter[str]()
+        over: set[str] = set()
+        for example in sorted(examples, key=lambda example: unit_interval("limit", example.id)):
+            quota = limits[example.id]
+            count = getattr(quota.limit, split.value)
+            places[quota.source] += 1
+            if count is not None and places[quota.source] > count:
+                over.add(example.id)
+                ledger.drop(example.row, "over_limit", f"{split} is limited to {count}", task=example.task)
+        limited[split] = [example for example in examples if example.id not in over]
     return limited
-
-
-def _beyond(examples: Sequence[Example], task: str, split: Split, limit: Limit) -> list[Example]:
-    """The examples of a task past its limit, in the order of a hash: which stay does not depend on file order."""
-    count = getattr(limit, split.value)
-    if count is None:
-        return []
-    of_task = [example for example in examples if example.task == task]
-    return sorted(of_task, key=lambda example: unit_interval("limit", example.id))[count:]

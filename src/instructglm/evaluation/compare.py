@@ -1,4 +1,4 @@
-"""Two models on the same items: is b better than a, and how sure is that?
+"""Is model b better than model a on the same items, and how sure that is.
 
 Both answered the same items, so the items' own difficulty cancels out: what
 counts is where the two differ. An unpaired test would throw that away.
@@ -34,6 +34,7 @@ PERMUTATION = "paired permutation"
 CLUSTERED = "paired permutation by cluster"
 _POWER_QUANTILE = 0.8416212335729143  # of the normal at 0.8, the power of `detectable`
 _ROUNDING = 1e-12
+_BESIDE = 1e-9
 _MAX_NAMED = 5
 
 
@@ -82,8 +83,15 @@ def compare_shares(a: Sequence[bool], b: Sequence[bool], groups: Sequence[str], 
         return compare_figures(np.stack([right_a, ones], 1), np.stack([right_b, ones], 1), mean, groups, how)
     gained, lost, n = int((right_b & ~right_a).sum()), int((right_a & ~right_b).sum()), len(right_a)
     low, high = tango(gained, lost, n, how.confidence)
-    return Paired((gained - lost) / n, low, high, mcnemar(gained, lost), n, MCNEMAR,
-                  detectable_share(gained + lost, n, how.confidence))
+    return Paired(
+        (gained - lost) / n,
+        low,
+        high,
+        mcnemar(gained, lost),
+        n,
+        MCNEMAR,
+        detectable_share(gained + lost, n, how.confidence),
+    )
 
 
 def mean(sums: Floats) -> Floats:
@@ -109,8 +117,9 @@ def tango(gained: float, lost: float, n: float, confidence: float) -> Interval:
     def excess(delta: float) -> float:
         return (gained - lost - n * delta) ** 2 - z * z * _score_variance(gained, lost, n, delta)
 
-    low = brentq(excess, -1.0, difference) if difference > -1.0 else -1.0
-    high = brentq(excess, difference, 1.0) if difference < 1.0 else 1.0
+    # At the difference itself the excess is at most 0; beside it, below 0 even where no item differs.
+    low = brentq(excess, -1.0, difference - _BESIDE) if difference - _BESIDE > -1.0 else -1.0
+    high = brentq(excess, difference + _BESIDE, 1.0) if difference + _BESIDE < 1.0 else 1.0
     return Interval(float(low), float(high))
 
 

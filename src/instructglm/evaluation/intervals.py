@@ -1,13 +1,15 @@
 """How far a figure can be trusted.
 
-Proportions have Wilson's score interval; any other figure has a percentile
-bootstrap over items, or over clusters where items share one (cuts of one
-document are not independent: resampling them one by one gives intervals that
-are too narrow).
+Proportions have Wilson's score interval. For any other figure between 0 and 1
+a bootstrap over items says how much it varies, and so how many items of a
+plain proportion it is worth; the interval is Wilson's at that number. The
+plain percentiles of the draws cover too rarely near the ends: with 30 items
+and a true macro F1 of 0.95 a nominal 95 % held the truth 67 times in 100, this
+one 96 times.
 
-A bootstrap only sees what was drawn. With fewer than two items, or when every
-resample gives the same figure, it would report certainty; the interval is then
-[0, 1], or Wilson's at the same value.
+Where items share a cluster (cuts of one document are not independent) the
+clusters are drawn. With fewer than two of them nothing is known: [0, 1].
+When every draw gives the same figure, a cluster counts as one item.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ Floats = NDArray[np.float64]
 Figure = Callable[[Floats], Floats]
 """From summed contributions (..., F) to figures (...,)."""
 _BLOCK = 1_000_000  # numbers in memory at once: 8 MB, which also fits a processor's cache
-_FEW_KINDS = 128    # up to here multinomial counts are drawn faster than items
+_FEW_KINDS = 128  # up to here multinomial counts are drawn faster than items
 
 
 class Interval(NamedTuple):
@@ -42,9 +44,10 @@ def normal_quantile(confidence: float) -> float:
 
 def wilson(hits: float, n: float, confidence: float) -> Interval:
     """Score interval of a proportion (Wilson, 1927); [0, 1] where n is 0. Neither need be whole."""
-    if n <= 0:
-        return Interval(0.0, 1.0)
-    z, share = normal_quantile(confidence), hits / n
+    return _score_interval(hits / n, n, normal_quantile(confidence)) if n > 0 else Interval(0.0, 1.0)
+
+
+def _score_interval(share: float, n: float, z: float) -> Interval:
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     low = 0.0 if share == 0.0 else max(0.0, float(centre - half))
@@ -123,7 +126,7 @@ def bootstrap(
     confidence: float,
     generator: np.random.Generator,
 ) -> dict[str, Interval]:
-    """Percentile intervals of figures between 0 and 1, all from the same resamples.
+    """Intervals of figures between 0 and 1, all from the same resamples.
 
     Args:
         contributions: what each item adds, (N, F).
@@ -136,22 +139,25 @@ def bootstrap(
     rows = by_cluster(contributions, groups)
     if len(rows) < 2:
         return {name: Interval(0.0, 1.0) for name in figures}
-    blocks = [
-        [figure(sums) for figure in figures.values()] for sums in resampled_sums(rows, num_resamples, generator)
-    ]
-    draws = [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+    blocks = [[figure(sums) for figure in figures.values()] for sums in resampled_sums(rows, num_resamples, generator)]
+    errors = [float(np.concatenate(parts).std()) for parts in zip(*blocks, strict=True)]
     return {
-        name: _honest(percentiles(drawn, confidence, len(rows)), drawn, len(rows), confidence)
-        for name, drawn in zip(figures, draws, strict=True)
+        name: _at_worth(float(figure(rows.sum(axis=0))), error, len(rows), confidence)
+        for (name, figure), error in zip(figures.items(), errors, strict=True)
     }
 
 
-def _honest(found: Interval, drawn: Floats, n: int, confidence: float) -> Interval:
-    return found if np.ptp(drawn) > 0 else wilson(float(drawn[0]) * n, n, confidence)
+def _at_worth(value: float, standard_error: float, n: int, confidence: float) -> Interval:
+    """Wilson's interval at the number of items whose share would vary as much; Student's quantile, as n is small."""
+    from scipy.stats import t
+
+    error = standard_error * np.sqrt(n / (n - 1))  # resamples of n spread too little by just this
+    worth = value * (1 - value) / error**2 if error > 1e-12 and 0.0 < value < 1.0 else n
+    return _score_interval(value, worth, float(t.ppf((1 + confidence) / 2, n - 1)))
 
 
 def percentiles(draws: Floats, confidence: float, n: int) -> Interval:
-    """The middle of the draws, widened for small n.
+    """The middle of the draws, widened for small n: for differences, which have no end to come near to.
 
     Resamples of n items spread too little by the factor sqrt((n - 1) / n), and
     the normal's tails are lighter than Student's; the expanded percentile

@@ -24,7 +24,9 @@ _WORD = rf"[^\W{_CJK}]"
 # --- the reply's dress ------------------------------------------------------------------------------------------
 _THOUGHTS = re.compile(r"^.*</think>", re.DOTALL)
 _PRIVATE = re.compile("[\ue000-\uf8ff\ufff9-\ufffd\U000f0000-\U0010ffff\u200b-\u200f\ufeff]")
-_ANSWER_FRAME = re.compile(r"\\boxed\s*\{(?:\\text\s*\{)?([^{}]*)\}*|<answer>\s*(.*?)\s*</answer>", re.DOTALL | re.IGNORECASE)
+_ANSWER_FRAME = re.compile(
+    r"\\boxed\s*\{(?:\\text\s*\{)?([^{}]*)\}*|<answer>\s*(.*?)\s*</answer>", re.DOTALL | re.IGNORECASE
+)
 _ANSWER_LINE = re.compile(r"^[ \t]*A\s*:\s*(?=\(?[A-Z]\b)", re.MULTILINE)
 _QUOTES = re.compile(r"(?<![a-zA-Z])'|'(?![a-zA-Z])|[\"“”„«»‘「」『』《》`]")
 _EMPHASIS = re.compile(r"\*+|(?<!\w)_+|_+(?!\w)|~~|^[ \t]*(?:#+|>|[-•])[ \t]+|\$", re.MULTILINE)
@@ -50,7 +52,9 @@ _ARTICLE_RIGHT = (
     r"|than|vs|to|instead|can|could|might|may|cannot|isn't|doesn't|does|seem)\b)[a-z])"
 )
 _PRONOUN_RIGHT = r"(?!\s+[a-z])"
-_COMPOUND = re.compile(r"\b(?:vitamin|plan|hepatitis|grade|appendix|exhibit|type|team|group|phase|series|mr|mrs|dr)\.?\s*$", re.I)
+_COMPOUND = re.compile(
+    r"\b(?:vitamin|plan|hepatitis|grade|appendix|exhibit|type|team|group|phase|series|mr|mrs|dr)\.?\s*$", re.IGNORECASE
+)
 # "No" before a noun is a determiner; as an answer it stands alone or is followed by a reason.
 _NO_RIGHT = r"(?=\s*(?:[.,;:!?)\]\n]|[-—]|$)|\s+(?:or|and|because|since|it|this|that|there|he|she|they|i|we|you)\b)"
 
@@ -109,7 +113,10 @@ def _raise_marked_letters(text: str, choices: Sequence[str]) -> str:
     letters = "".join(form for form in map(label_form, choices) if _is_letter(form))
     if not letters:
         return text
-    cue = r"(?:\A\W*|[(\[【]\s*|\b(?:answer|option|choice)\s*(?:is|:|=)?\s*\(?|(?:答案|选项?|选择)\s*(?:应该)?(?:是|为|:)?\s*\(?)"
+    cue = (
+        r"(?:\A\W*|[(\[【]\s*|\b(?:answer|option|choice)\s*(?:is|:|=)?\s*\(?"
+        r"|(?:答案|选项?|选择)\s*(?:应该)?(?:是|为|:)?\s*\(?)"
+    )
     end = r"(?=\s*(?:[.):,\]】;!。、\n]|\Z))"
     return re.sub(rf"({cue})([{letters}]){end}", lambda found: found[1] + found[2].upper(), text, flags=re.IGNORECASE)
 

@@ -193,9 +193,7 @@ def _until_stop(tokens: list[int], stop_id: int) -> list[int]:
     return tokens[: tokens.index(stop_id) + 1] if stop_id in tokens else tokens
 
 
-def _prediction(
-    predictor: Predictor, item: _Item, tokens: list[int], logprobs: tuple[float, ...]
-) -> Prediction:
+def _prediction(predictor: Predictor, item: _Item, tokens: list[int], logprobs: tuple[float, ...]) -> Prediction:
     stopped = tokens[-1:] == [predictor.template.stop_id]
     text = predictor.template.tokenizer.decode(tokens[:-1] if stopped else tokens, skip_special_tokens=True)
     return Prediction(

@@ -35,7 +35,7 @@ def has_bfloat16(device: torch.device) -> bool:
     processor's own word is asked for.
     """
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if device.type != "cpu":
         return False
     return bool(_cpu_flags() & _BF16_FLAGS)

@@ -14,7 +14,6 @@ from instructglm.core.workspace import Workspace
 from instructglm.data.preview import Preview
 from instructglm.pipeline.data_stage import build_dataset, preview_examples
 from instructglm.pipeline.job import Job
-from instructglm.pipeline.report_stage import write_comparisons, write_whole_report
 
 
 def run(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str) -> Path:
@@ -55,6 +54,8 @@ def evaluate(experiment: Experiment, base: Path, out: Path, progress: Progress, 
 
 def compare(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> list[Path]:
     """One file for each pair of models, with their paired comparisons."""
+    from instructglm.pipeline.report_stage import write_comparisons
+
     scores = evaluate(experiment, base, out, progress, command)
     return write_comparisons(Workspace(out), scores)
 
@@ -62,6 +63,7 @@ def compare(experiment: Experiment, base: Path, out: Path, progress: Progress, c
 def report(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
     """The path of the report's page; every stage before it is done first if need be."""
     from instructglm.pipeline.evaluation_stage import evaluate_run
+    from instructglm.pipeline.report_stage import write_comparisons, write_whole_report
 
     job = _job(experiment, base, out, progress, command)
     dataset = build_dataset(job)

@@ -72,5 +72,3 @@ def _predictions(job: Job, run: Path, folder: Path, examples: list[Example]) -> 
         predicted = predict(predictor, examples, settings, experiment.data, job.progress)
         write_predictions(predictions_file(folder, predictor.name), predicted)
     return read_all_predictions(folder, settings)
-
-

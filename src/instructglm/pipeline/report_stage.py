@@ -83,7 +83,9 @@ def _data_card(dataset: Path, encoding: list[LedgerEntry]) -> DataCard:
     try:
         card = DataCard.model_validate_json((dataset / CARD).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise StorageError(f"{dataset / CARD}: damaged or missing: {error}", hint="Remove the folder and run again.") from error
+        raise StorageError(
+            f"{dataset / CARD}: damaged or missing: {error}", hint="Remove the folder and run again."
+        ) from error
     counts = dict(card.ledger_counts)
     for entry in encoding:
         counts[entry.reason] = counts.get(entry.reason, 0) + 1

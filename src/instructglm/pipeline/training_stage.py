@@ -82,9 +82,7 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     write_ledger(folder, ledger.entries)
     tuned = METHODS[experiment.tuning.method](model.to(device), experiment.tuning, dtype=dtype, seed=experiment.seed)
     setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed)
-    state = train(
-        tuned, train_features, validation_features, experiment.training, setting, folder, job.progress
-    )
+    state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
     tuned.save(folder / tuned.name)
     if tuned.name == "model":
         tokenizer.save_pretrained(folder / tuned.name)
@@ -131,9 +129,7 @@ def _card(
         num_train_tokens=state.num_trained_tokens,
         num_input_tokens=state.num_input_tokens,
         seconds=round(state.seconds, 2),
-        train_curve=tuple(
-            CurvePoint(step=int(line["step"]), loss=line["train_loss_nats_per_token"]) for line in curve
-        ),
+        train_curve=tuple(CurvePoint(step=int(line["step"]), loss=line["train_loss_nats_per_token"]) for line in curve),
         validation_curve=tuple(CurvePoint(step=check.step, loss=check.loss) for check in checks),
         best_step=best.step if best else state.step,
         stopped_early=state.step < plan.num_steps,
@@ -146,5 +142,3 @@ def _card(
         },
         resumed_at=state.resumed_at,
     )
-
-

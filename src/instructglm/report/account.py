@@ -54,7 +54,7 @@ def account(data: DataCard) -> tuple[ReasonRows, ...]:
     reasons: dict[str, list[LedgerEntry]] = {reason: [] for reason in data.ledger_counts}
     for entry in data.ledger:
         reasons.setdefault(entry.reason, []).append(entry)
-    rows = [_reason(reason, entries, data.ledger_counts.get(reason, len(entries))) for reason, entries in reasons.items()]
+    rows = (_reason(name, entries, data.ledger_counts.get(name, len(entries))) for name, entries in reasons.items())
     return tuple(sorted(rows, key=lambda found: -found.num_rows))
 
 
@@ -72,7 +72,10 @@ def _reason(reason: str, entries: Sequence[LedgerEntry], num_rows: int) -> Reaso
     tokens = [entry.num_tokens for entry in entries if entry.num_tokens is not None]
     actions = Counter(entry.action for entry in entries)
     return ReasonRows(
-        reason=reason, num_rows=num_rows, num_dropped=actions["dropped"], num_cut=actions["cut"],
+        reason=reason,
+        num_rows=num_rows,
+        num_dropped=actions["dropped"],
+        num_cut=actions["cut"],
         num_tokens=sum(tokens) if tokens else None,
         tasks=tuple(Counter(entry.task for entry in entries if entry.task).most_common()),
         files=_files(entries),

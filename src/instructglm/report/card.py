@@ -40,8 +40,15 @@ def _task(card: TaskCard) -> str:
 
 def _agreement(summaries: Iterable[AgreementSummary]) -> str:
     rows = [
-        [s.task, count(s.num_items), count(s.num_ratings), f"{s.num_annotators_min} to {s.num_annotators_max}",
-         _alpha(s), s.level, s.note]
+        [
+            s.task,
+            count(s.num_items),
+            count(s.num_ratings),
+            f"{s.num_annotators_min} to {s.num_annotators_max}",
+            _alpha(s),
+            s.level,
+            s.note,
+        ]
         for s in summaries
     ]
     head = ["task", "items", "ratings", "raters an item", "Krippendorff's alpha", "level", "note"]
@@ -51,9 +58,9 @@ def _agreement(summaries: Iterable[AgreementSummary]) -> str:
 def _alpha(summary: AgreementSummary) -> str:
     if summary.alpha is None:
         return MISSING
-    interval = (summary.alpha_low, summary.alpha_high)
-    ends = ", ".join(f"{end:.3f}" for end in interval if end is not None)
-    return f"{summary.alpha:.3f}" + (f" [{ends}]" if None not in interval else "")
+    if summary.alpha_low is None or summary.alpha_high is None:
+        return f"{summary.alpha:.3f}"
+    return f"{summary.alpha:.3f} ({summary.alpha_low:.3f} to {summary.alpha_high:.3f})"
 
 
 def _ledger(data: DataCard) -> str:

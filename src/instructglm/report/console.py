@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from instructglm.core.records import ComparisonRow, MetricRow
 from instructglm.report import numerals
@@ -13,71 +12,85 @@ from instructglm.report.results import Line, TaskResults, outcome, task_results
 from instructglm.report.words import metric_words, phrase
 
 _WIDTH = 100
+_NAME_WIDTH = 24  # longer names are cut, so that a row of figures never breaks
 
 
 def summary_table(report: Report) -> str:
     """The main figures of every task, with intervals, paired differences and the verdict in words.
 
-    Lines of at most 100 columns, without colours, in a form that Markdown also reads as a table.
+    Lines of at most 100 columns without colours; our own words are ASCII, whatever the terminal's encoding.
     """
     head = f"{report.title} ({report.confidence * 100:g} % intervals; differences in points, paired item by item)"
     blocks = [textwrap.fill(head, _WIDTH)]
     for results in task_results(report):
-        blocks += [_task_block(results, pair, report.confidence) for pair in range(max(1, len(results.pairs)))]
+        blocks += [_block(results, pair, report.confidence) for pair in range(max(1, len(results.pairs)))]
     return "\n\n".join(blocks).replace("−", "-").replace(numerals.MISSING, "-") + "\n"
 
 
-def _task_block(results: TaskResults, pair: int, confidence: float) -> str:
+def _block(results: TaskResults, pair: int, confidence: float) -> str:
     """One task and one pair of models: a title, a table, a verdict."""
     a, b = results.pairs[pair] if results.pairs else (*results.models, "", "")[:2]
-    columns = [results.models.index(name) if name in results.models else None for name in (a, b)]
-    rows = [_cells(line, columns, pair) for line in results.main]
-    title = f"{results.task} ({results.num_items} test items)"
-    table = _grid(["metric", a, b, f"{b} minus {a}", "p"], rows)
+    rows = [
+        [line.metric, _score(line, results, a), _score(line, results, b), *_difference(line, pair)]
+        for line in results.main
+    ]
+    notes = [_unparsed(line, results, (a, b)) for line in results.main if line.metric.startswith("generated_")]
     row = next((line.differences[pair] for line in results.main if results.pairs and line.differences[pair]), None)
-    return "\n".join([title, table, *_verdict(row, results, confidence)])
+    return "\n".join(
+        [
+            *textwrap.wrap(f"{results.task}, {results.num_items} test items", _WIDTH),
+            *_columns([["metric", a, b, "difference", "p"], *rows]),
+            *notes[:1],
+            *textwrap.wrap(_verdict(row, results, confidence), _WIDTH, initial_indent="=> ", subsequent_indent="   "),
+        ]
+    )
 
 
-def _cells(line: Line, columns: Iterable[int | None], pair: int) -> list[str]:
-    name = line.metric
-    scores = [_score(line.scores[column] if column is not None else None, share=line.share) for column in columns]
+def _row_of(line: Line, results: TaskResults, model: str) -> MetricRow | None:
+    return line.scores[results.models.index(model)] if model in results.models else None
+
+
+def _score(line: Line, results: TaskResults, model: str) -> str:
+    row = _row_of(line, results, model)
+    return numerals.score(row.value, row.low, row.high, share=line.share) if row else numerals.MISSING
+
+
+def _difference(line: Line, pair: int) -> tuple[str, str]:
     row = line.differences[pair] if line.differences else None
     if row is None:
-        return [name, *scores, numerals.MISSING, numerals.MISSING]
-    difference = numerals.difference(row.difference, row.low, row.high, share=line.share)
-    return [name, *scores, difference, numerals.p_value(row.p_value).removeprefix("= ")]
+        return numerals.MISSING, numerals.MISSING
+    shown = numerals.difference(row.difference, row.low, row.high, share=line.share)
+    return shown, numerals.p_value(row.p_value).removeprefix("= ")
 
 
-def _score(row: MetricRow | None, *, share: bool) -> str:
+def _unparsed(line: Line, results: TaskResults, models: Sequence[str]) -> str:
+    rows = [row for model in models if (row := _row_of(line, results, model))]
+    counts = ", ".join(f"{row.model} {row.num_unparsed} of {row.n}" for row in rows)
+    return f"written answers that could not be read: {counts}"
+
+
+def _columns(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Aligned, the first column to the left and figures to the right, with a rule below the head."""
+    cut = [[cell[:_NAME_WIDTH] for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cut, strict=True)]
+    lines = [
+        "  ".join(
+            cell.rjust(width) if at else cell.ljust(width)
+            for at, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in cut
+    ]
+    return [lines[0], "-" * len(lines[0]), *lines[1:]]
+
+
+def _verdict(row: ComparisonRow | None, results: TaskResults, confidence: float) -> str:
     if row is None:
-        return numerals.MISSING
-    unparsed = f" ({row.num_unparsed} unparsed)" if row.num_unparsed else ""
-    return numerals.score(row.value, row.low, row.high, share=share) + unparsed
-
-
-def _grid(head: list[str], rows: list[list[str]]) -> str:
-    """Aligned columns, by the width characters take on a screen."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table(box=box.MARKDOWN, pad_edge=False, padding=(0, 1, 0, 0))
-    for index, name in enumerate(head):
-        table.add_column(Text(name), justify="right" if index else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*map(Text, row))
-    out = io.StringIO()
-    Console(file=out, width=_WIDTH, color_system=None, force_terminal=False, legacy_windows=False).print(table)
-    return "\n".join(line.rstrip() for line in out.getvalue().strip("\n").splitlines())
-
-
-def _verdict(row: ComparisonRow | None, results: TaskResults, confidence: float) -> list[str]:
-    if row is None:
-        return [phrase("no_comparison")[0]]
-    sentence = phrase(
-        f"verdict.{outcome(row, confidence)}", a=row.a, b=row.b, metric=metric_words(row.metric, results.kind)[0],
+        return phrase("no_comparison")[0]
+    return phrase(
+        f"verdict.{outcome(row, confidence)}",
+        a=row.a,
+        b=row.b,
+        metric=metric_words(row.metric, results.kind)[0],
         difference=numerals.difference(row.difference, row.low, row.high, share=results.is_share(row)),
         p=f"p {numerals.p_value(row.p_value)}",
     )[0]
-    return textwrap.wrap("=> " + sentence, _WIDTH, subsequent_indent="   ")

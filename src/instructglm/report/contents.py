@@ -9,7 +9,10 @@ from instructglm.core.records import ComparisonRow, Message, MetricRow, Record
 
 
 class AgreementSummary(Record):
-    """How far the annotators of one task agree. `alpha` is Krippendorff's, None where it is undefined (and `note` says why)."""
+    """How far the annotators of one task agree.
+
+    `alpha` is Krippendorff's, None where it is undefined (and `note` says why).
+    """
 
     task: str
     num_items: int
@@ -118,7 +121,10 @@ class Confusion(Record):
 
 
 class Answer(Record):
-    """What one model said to one item. `correct` is None on an open task, which has `score` (ROUGE-L, 0 to 1) instead."""
+    """What one model said to one item.
+
+    `correct` is None on an open task, which has `score` (ROUGE-L, 0 to 1) instead.
+    """
 
     model: str
     text: str

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
 
 from markupsafe import Markup
 
@@ -11,69 +13,115 @@ from instructglm.report import svg
 from instructglm.report.contents import CurvePoint, TrainingCard
 from instructglm.report.words import phrase
 
-_HEIGHT = 280
+_HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 280, 44, 14, 26, 44
 _MAX_POINTS = 400
+SMOOTHED_FROM = 40
+"""Points a curve must have to be drawn with a running mean as well."""
+
+
+@dataclass(frozen=True)
+class _Plot:
+    """The axes: round losses and steps, and where they lie."""
+
+    width: int
+    losses: Sequence[float]
+    steps: Sequence[float]
+
+    def x(self, step: float) -> float:
+        return svg.linear(0, self.steps[-1], _LEFT, self.width - _RIGHT)(step)
+
+    def y(self, loss: float) -> float:
+        return svg.linear(self.losses[0], self.losses[-1], _HEIGHT - _BOTTOM, _TOP)(loss)
+
+    @property
+    def floor(self) -> float:
+        return float(_HEIGHT - _BOTTOM)
 
 
 def learning_curves(training: TrainingCard, width: int) -> Markup:
-    """Losses against optimizer steps, in one axis, with the chosen checkpoint marked. Empty without a finite loss."""
-    train, validation = _finite(training.train_curve), _finite(training.validation_curve)
-    losses = [point.loss for point in (*train, *validation)]
-    if not losses:
+    """Losses against optimizer steps, with the chosen checkpoint marked; nothing where no loss is finite."""
+    train, validation = finite(training.train_curve), finite(training.validation_curve)
+    points = (*train, *validation)
+    if not points:
         return Markup("")
-    ticks = svg.round_ticks(min(losses), max(losses))
-    steps = svg.round_ticks(0, max(training.num_steps, *(point.step for point in (*train, *validation))), width // 100)
-    across, up = svg.linear(0, steps[-1], 44, width - 14), svg.linear(ticks[0], ticks[-1], height - 44, 26)
-    parts = [_curve_grid(ticks, steps, across, up, width, height)]
-    parts += [svg.line(across(step), up(ticks[0]), across(step), up(ticks[0]) - 8, "resumed") for step in training.resumed_at]
-    parts += [_curve(_thinned(train), across, up, "train-raw"), _curve(_thinned(_smoothed(train)), across, up, "train-smooth")]
-    parts += [_chosen(training.best_step, validation, across, up, ticks, width)]
-    parts += [_curve(_thinned(validation), across, up, "validation")]
-    parts += [svg.element("circle", cx=across(point.step), cy=up(point.loss), r=3 if point.step != training.best_step else 6,
-                          class_="validation-dot") for point in _thinned(validation)]
-    return svg.drawing(width, height, f"Learning curves. {training.verdict}", *parts, class_="curves")
+    plot = _Plot(
+        width,
+        losses=svg.round_ticks(min(point.loss for point in points), max(point.loss for point in points)),
+        steps=svg.round_ticks(0, max(training.num_steps, *(point.step for point in points)), width // 100),
+    )
+    return svg.drawing(
+        width,
+        _HEIGHT,
+        f"Learning curves. {training.verdict}",
+        _grid(plot),
+        _resumed(plot, training.resumed_at),
+        _curve(plot, train, "train-raw"),
+        _curve(plot, smoothed(train), "train-smooth"),
+        _chosen(plot, training.best_step),
+        _curve(plot, validation, "validation"),
+        _dots(plot, validation, training.best_step),
+    )
 
 
-def _finite(curve: Sequence[CurvePoint]) -> list[CurvePoint]:
+def finite(curve: Sequence[CurvePoint]) -> list[CurvePoint]:
+    """The points that can be drawn."""
     return [point for point in curve if math.isfinite(point.loss)]
 
 
-def _smoothed(curve: Sequence[CurvePoint]) -> list[CurvePoint]:
-    """A running mean over a twentieth of the curve; nothing where the curve is too short to need one."""
-    reach = len(curve) // 40
-    if reach == 0:
+def smoothed(curve: Sequence[CurvePoint]) -> list[CurvePoint]:
+    """A running mean over a twentieth of the curve; empty where the curve is too short to need one."""
+    if len(curve) < SMOOTHED_FROM:
         return []
-    windows = (curve[max(0, at - reach):at + reach + 1] for at in range(len(curve)))
-    return [CurvePoint(step=point.step, loss=sum(p.loss for p in window) / len(window))
-            for point, window in zip(curve, windows, strict=True)]
+    reach, last = len(curve) // 40, len(curve)
+    sums = [0.0, *accumulate(point.loss for point in curve)]
+    spans = ((max(0, at - reach), min(last, at + reach + 1)) for at in range(last))
+    means = [(sums[end] - sums[start]) / (end - start) for start, end in spans]
+    return [CurvePoint(step=point.step, loss=mean) for point, mean in zip(curve, means, strict=True)]
 
 
-def _thinned(curve: Sequence[CurvePoint]) -> Sequence[CurvePoint]:
-    """At most so many points, the last one among them: more do not show."""
+def thinned(curve: Sequence[CurvePoint]) -> Sequence[CurvePoint]:
+    """At most so many points as can be told apart, the last one among them."""
     stride = -(-len(curve) // _MAX_POINTS) or 1
     return [*curve[:-1][::stride], *curve[-1:]]
 
 
-def _curve(curve: Sequence[CurvePoint], across: svg.Scale, up: svg.Scale, class_: str) -> Markup:
-    return svg.polyline([(across(point.step), up(point.loss)) for point in curve], class_) if curve else Markup("")
+def _curve(plot: _Plot, curve: Sequence[CurvePoint], class_: str) -> Markup:
+    if not curve:
+        return Markup("")
+    return svg.polyline([(plot.x(point.step), plot.y(point.loss)) for point in thinned(curve)], class_)
 
 
-def _curve_grid(
-    ticks: Sequence[float], steps: Sequence[float], across: svg.Scale, up: svg.Scale, width: float, height: float
-) -> Markup:
-    parts = [svg.line(44, up(tick), width - 14, up(tick), "grid") + svg.text(38, up(tick) + 4, f"{tick:g}", "tick", "end")
-             for tick in ticks]
-    parts += [svg.text(across(step), height - 26, f"{step:g}", "tick", "middle") for step in steps]
-    parts += [svg.text_in_both(4, 12, phrase("loss_axis"), "axis"),
-              svg.text_in_both(width - 14, height - 8, phrase("step_axis"), "axis", "end")]
+def _dots(plot: _Plot, curve: Sequence[CurvePoint], best_step: int) -> Markup:
+    """A dot for every check, a large one for the chosen."""
+    best = [point for point in curve if point.step == best_step]
+    return Markup("").join(
+        svg.element("circle", cx=plot.x(point.step), cy=plot.y(point.loss), r=radius, class_="validation-dot")
+        for points, radius in ((thinned(curve), 3), (best, 6))
+        for point in points
+    )
+
+
+def _grid(plot: _Plot) -> Markup:
+    right = plot.width - _RIGHT
+    parts = [
+        svg.line(_LEFT, plot.y(loss), right, plot.y(loss), "grid")
+        + svg.text(_LEFT - 6, plot.y(loss) + 4, f"{loss:g}", "tick", "end")
+        for loss in plot.losses
+    ]
+    parts += [svg.text(plot.x(step), plot.floor + 18, f"{step:g}", "tick", "middle") for step in plot.steps]
+    parts.append(svg.text_in_both(4, 12, phrase("loss_axis"), "axis"))
+    parts.append(svg.text_in_both(right, _HEIGHT - 8, phrase("step_axis"), "axis", "end"))
     return Markup("").join(parts)
 
 
-def _chosen(
-    step: int, validation: Sequence[CurvePoint], across: svg.Scale, up: svg.Scale, ticks: Sequence[float], width: float
-) -> Markup:
+def _resumed(plot: _Plot, steps: Sequence[int]) -> Markup:
+    ticks = ((plot.x(step), plot.floor) for step in steps)
+    return Markup("").join(svg.line(x, floor, x, floor - 10, "resumed") for x, floor in ticks)
+
+
+def _chosen(plot: _Plot, step: int) -> Markup:
     """An upright line at the chosen step, its label on the side that has room."""
-    x = across(step)
-    side, anchor = (8, "start") if x < width / 2 else (-8, "end")
-    mark = svg.line(x, up(ticks[0]), x, up(ticks[-1]), "chosen")
-    return mark + svg.text_in_both(x + side, up(ticks[-1]) + 14, phrase("chosen", step=step), "chosen-label", anchor)
+    x = plot.x(step)
+    side, anchor = (8, "start") if x < plot.width / 2 else (-8, "end")
+    label = svg.text_in_both(x + side, _TOP + 14, phrase("chosen", step=step), "chosen-label", anchor)
+    return svg.line(x, plot.floor, x, _TOP, "chosen") + label

@@ -36,14 +36,19 @@ def differences_figure(results: TaskResults) -> Markup:
     limit = _difference_limit(rows)
     scale = svg.linear(-limit, limit, 14, _WIDTH - 52)
     height = _block_height(results) * len(results.pictured) + _FOOT
-    parts = [_axis(scale, height, [-limit, -limit / 2, 0, limit / 2, limit], "{:+.3g}"),
-             svg.line(scale(0), 0, scale(0), height - _FOOT, "zero")]
+    parts = [
+        _axis(scale, height, [-limit, -limit / 2, 0, limit / 2, limit], "{:+.3g}"),
+        svg.line(scale(0), 0, scale(0), height - _FOOT, "zero"),
+    ]
     for block, line in enumerate(results.pictured):
         top = block * _block_height(results)
         # Beside the scores the names stand there already; below them, on a phone, they are needed again.
         parts.append(svg.text_in_both(14, top + 13, metric_words(line.metric, results.kind), "name again"))
-        parts += [_difference(row, scale, top + _HEAD + _ROW * (index + 0.5))
-                  for index, row in enumerate(line.differences) if row and math.isfinite(row.difference)]
+        parts += [
+            _difference(row, scale, top + _HEAD + _ROW * (index + 0.5))
+            for index, row in enumerate(line.differences)
+            if row and math.isfinite(row.difference)
+        ]
     return svg.drawing(_WIDTH, height, _differences_in_words(rows), *parts)
 
 
@@ -54,16 +59,18 @@ def _block_height(results: TaskResults) -> float:
 def _axis(scale: svg.Scale, height: float, ticks: Sequence[float], form: str) -> Markup:
     """Upright hairlines with percentages below."""
     bottom = height - _FOOT
+    shown = [form.format(tick * 100).replace("-", "−") if tick else "0" for tick in ticks]
     return Markup("").join(
         svg.line(scale(tick), 0, scale(tick), bottom, "grid")
-        + svg.text(scale(tick), bottom + 16, form.format(tick * 100).replace("-", "−") if tick else "0", "tick", "middle")
-        for tick in ticks
+        + svg.text(scale(tick), bottom + 16, text, "tick", "middle")
+        for tick, text in zip(ticks, shown, strict=True)
     )
 
 
 def _score(row: MetricRow, index: int, scale: svg.Scale, y: float) -> Markup:
-    return _whisker(row.low, row.high, scale, y, f"whisker m{min(index, 4)}") + svg.marker(index, scale(row.value), y) \
-        + svg.text(_WIDTH - 2, y + 4, f"{row.value * 100:.1f}", "value", "end")
+    whisker = _whisker(row.low, row.high, scale, y, f"whisker m{min(index, 4)}")
+    value = svg.text(_WIDTH - 2, y + 4, f"{row.value * 100:.1f}", "value", "end")
+    return whisker + svg.marker(index, scale(row.value), y) + value
 
 
 def _difference(row: ComparisonRow, scale: svg.Scale, y: float) -> Markup:
@@ -92,8 +99,9 @@ def _scores_in_words(results: TaskResults) -> str:
 
 
 def _differences_in_words(rows: Sequence[ComparisonRow]) -> str:
-    return "; ".join(f"{row.b} minus {row.a}, {row.metric}: {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]"
-                     for row in rows)
+    return "; ".join(
+        f"{row.b} minus {row.a}, {row.metric}: {row.difference:+.3f} [{row.low:+.3f}, {row.high:+.3f}]" for row in rows
+    )
 
 
 def model_sign(index: int) -> Markup:
@@ -105,6 +113,10 @@ def share_bar(share: float) -> Markup:
     """A thin bar that fills `share` of its track."""
     track = svg.element("rect", x=0, y=0, width=80, height=8, rx=2, class_="track")
     return svg.element(
-        "svg", track + svg.element("rect", x=0, y=0, width=80 * share, height=8, rx=2, class_="bar"),
-        viewBox="0 0 80 8", width=80, height=8, aria_hidden="true",
+        "svg",
+        track + svg.element("rect", x=0, y=0, width=80 * share, height=8, rx=2, class_="bar"),
+        viewBox="0 0 80 8",
+        width=80,
+        height=8,
+        aria_hidden="true",
     )

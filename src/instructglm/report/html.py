@@ -17,10 +17,10 @@ from markupsafe import Markup
 from instructglm.report import curves, figures, numerals, ratings
 from instructglm.report.account import account
 from instructglm.report.contents import AgreementSummary, Report
-from instructglm.report.items import is_unparsed, items_of
+from instructglm.report.items import is_unparsed, items_of, was_interpreted
 from instructglm.report.matrices import side_by_side
 from instructglm.report.results import TaskResults, model_names, outcome, task_results
-from instructglm.report.visible import visible, without_addresses
+from instructglm.report.visible import inert, visible
 from instructglm.report.words import bilingual, metric_words, words
 
 SPLITS = ("train", "validation", "test")
@@ -33,17 +33,24 @@ def render_html(report: Report) -> str:
     without JavaScript as a plain list.
     """
     style, script = _asset("style.css"), _asset("script.js")
-    page = _environment().get_template("page.html").render(
-        report=report,
-        confidence=f"{report.confidence * 100:g} %",
-        models=model_names(report),
-        tasks=task_results(report),
-        matrices=side_by_side(report.confusions),
-        items=items_of(report),
-        reasons=account(report.data),
-        style=Markup(style), script=Markup(script), script_hash=_csp_hash(script),
+    page = (
+        _environment()
+        .get_template("page.html")
+        .render(
+            report=report,
+            confidence=f"{report.confidence * 100:g} %",
+            models=model_names(report),
+            num_train=sum(card.num_examples.get("train", 0) for card in report.data.tasks),
+            tasks=task_results(report),
+            matrices=side_by_side(report.confusions),
+            items=items_of(report),
+            reasons=account(report.data),
+            style=Markup(style),
+            script=Markup(script),
+            script_hash=_csp_hash(script),
+        )
     )
-    return without_addresses(page)
+    return inert(page)
 
 
 def _asset(name: str) -> str:
@@ -59,17 +66,34 @@ def _environment() -> Environment:
     """The templates with the functions they may call."""
     environment = Environment(
         loader=PackageLoader("instructglm.report", "pages"),
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.filters |= {
-        "visible": visible, "percent": numerals.percent, "count": numerals.count, "duration": numerals.duration,
+        "visible": visible,
+        "percent": numerals.percent,
+        "count": numerals.count,
+        "duration": numerals.duration,
     }
     environment.globals |= {
-        "t": words, "metric_name": _metric_name, "splits": SPLITS,
-        "score_text": numerals.score, "difference_text": numerals.difference, "p_text": numerals.p_value,
-        "verdict_text": verdict_words, "outcome": outcome, "is_unparsed": is_unparsed,
-        "figures": figures, "curves": curves, "ratings": ratings,
-        "num_not_finite": _num_not_finite, "alpha_key": _alpha_key, "rating_range": _rating_range,
+        "t": words,
+        "metric_name": _metric_name,
+        "splits": SPLITS,
+        "score_text": numerals.score,
+        "difference_text": numerals.difference,
+        "p_text": numerals.p_value,
+        "verdict_text": verdict_words,
+        "outcome": outcome,
+        "is_unparsed": is_unparsed,
+        "was_interpreted": was_interpreted,
+        "figures": figures,
+        "curves": curves,
+        "ratings": ratings,
+        "num_not_finite": _num_not_finite,
+        "alpha_key": _alpha_key,
+        "rating_range": _rating_range,
     }
     return environment
 
@@ -80,7 +104,10 @@ def verdict_words(results: TaskResults, confidence: float) -> Markup:
     if row is None:
         return words("no_comparison")
     return words(
-        f"verdict.{outcome(row, confidence)}", a=row.a, b=row.b, metric=_metric_name(row.metric, results.kind),
+        f"verdict.{outcome(row, confidence)}",
+        a=row.a,
+        b=row.b,
+        metric=_metric_name(row.metric, results.kind),
         difference=_unbroken(numerals.difference(row.difference, row.low, row.high, share=results.is_share(row))),
         p=_unbroken(f"p {numerals.p_value(row.p_value)}"),
     )
@@ -98,7 +125,7 @@ def _metric_name(metric: str, kind: str) -> Markup:
 def _num_not_finite(report: Report) -> int:
     """Losses that no curve can show."""
     points = (*report.training.train_curve, *report.training.validation_curve) if report.training else ()
-    return sum(not abs(point.loss) < float("inf") for point in points)
+    return len(points) - len(curves.finite(points))
 
 
 def _alpha_key(alpha: float) -> str:

@@ -38,13 +38,21 @@ def is_unparsed(answer: Answer) -> bool:
     return answer.correct is not None and answer.parsed is None
 
 
+def was_interpreted(answer: Answer) -> bool:
+    """Whether the answer that was read differs from the bare text by more than capitals and a full stop."""
+    return answer.parsed is not None and answer.parsed.casefold() != answer.text.strip(" \n.。").casefold()
+
+
 def items_of(report: Report) -> Items:
     """The report's samples, ready to show."""
     models = model_names(report)
     pair = (BASE, TUNED) if {BASE, TUNED} <= set(models) else ((*models, "", "")[0], (*models, "", "")[1])
     items = tuple(_item(sample, models, pair) for sample in report.samples)
     return Items(
-        models=models, pair=pair, items=items, filters=_counts(items),
+        models=models,
+        pair=pair,
+        items=items,
+        filters=_counts(items),
         tasks=tuple(dict.fromkeys(sample.task for sample in report.samples)),
     )
 
@@ -62,7 +70,8 @@ def _outcome(a: Answer | None, b: Answer | None) -> str | None:
     if a is None or b is None:
         return None
     if a.correct is not None and b.correct is not None:
-        return {(False, True): "gained", (True, False): "lost", (False, False): "both_wrong"}.get((a.correct, b.correct))
+        both = (a.correct, b.correct)
+        return {(False, True): "gained", (True, False): "lost", (False, False): "both_wrong"}.get(both)
     if a.score is None or b.score is None or a.score == b.score:
         return None
     return "higher" if b.score > a.score else "lower"

@@ -24,9 +24,11 @@ def rating_histogram(histogram: Mapping[str, int]) -> Markup:
     parts = []
     for index, (rating, number) in enumerate(bars):
         x, size = room * index, 84 * number / most
-        parts += [svg.element("rect", x=x + room * 0.12, y=104 - size, width=room * 0.76, height=size, class_="bar"),
-                  svg.text(x + room / 2, 99 - size, _short_count(number), "tick", "middle"),
-                  svg.text(x + room / 2, 122, rating.replace("-", "−"), "tick", "middle")]
+        parts += [
+            svg.element("rect", x=x + room * 0.12, y=104 - size, width=room * 0.76, height=size, class_="bar"),
+            svg.text(x + room / 2, 99 - size, _short_count(number), "tick", "middle"),
+            svg.text(x + room / 2, 122, rating.replace("-", "−"), "tick", "middle"),
+        ]
     spoken = "; ".join(f"{rating}: {count(number)}" for rating, number in bars)
     return svg.drawing(_WIDTH, height, spoken, *parts)
 
@@ -46,7 +48,7 @@ def ratings_strip(ratings: Sequence[float], low: float, high: float) -> Markup:
     """A small bar chart of one item's ratings, on the scale of all items."""
     found = Counter(ratings)
     scale, most = svg.linear(low, high, 6, 114), max(found.values(), default=1)
-    bars = [svg.line(scale(value), 24, scale(value), 24 - 20 * number / most, "strip") for value, number in found.items()]
+    bars = (svg.line(scale(value), 24, scale(value), 24 - 20 * n / most, "strip") for value, n in found.items())
     return svg.drawing(120, 26, ratings_in_words(ratings), svg.line(2, 25, 118, 25, "grid"), *bars)
 
 

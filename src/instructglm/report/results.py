@@ -14,7 +14,12 @@ Outcome = Literal["better", "worse", "undecided"]
 
 MAIN_METRICS = {
     "closed": (
-        "accuracy", "macro_precision", "macro_recall", "macro_f1", "generated_accuracy", "generated_macro_f1",
+        "accuracy",
+        "macro_precision",
+        "macro_recall",
+        "macro_f1",
+        "generated_accuracy",
+        "generated_macro_f1",
     ),
     "open": ("rouge_l", "chrf", "accuracy", "macro_precision", "macro_recall", "macro_f1"),
 }
@@ -115,7 +120,10 @@ def _one_task(report: Report, task: str) -> TaskResults:
     averages = [name for name in lines if not name.endswith("]")]
     main = [name for name in MAIN_METRICS[kind] if name in lines] or averages
     return TaskResults(
-        task=task, kind=kind, models=models, pairs=pairs,
+        task=task,
+        kind=kind,
+        models=models,
+        pairs=pairs,
         main=tuple(lines[name] for name in main),
         more=tuple(lines[name] for name in averages if name not in main),
         per_class=tuple(line for name, line in lines.items() if name.endswith("]")),
@@ -123,8 +131,11 @@ def _one_task(report: Report, task: str) -> TaskResults:
 
 
 def _line(
-    metric: str, metrics: Sequence[MetricRow], comparisons: Sequence[ComparisonRow],
-    models: Sequence[str], pairs: Sequence[tuple[str, str]],
+    metric: str,
+    metrics: Sequence[MetricRow],
+    comparisons: Sequence[ComparisonRow],
+    models: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
 ) -> Line:
     scores = {row.model: row for row in metrics if row.metric == metric}
     differences = {(row.a, row.b): row for row in comparisons if row.metric == metric}

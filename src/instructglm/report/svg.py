@@ -25,8 +25,13 @@ def _plain(value: object) -> object:
 def drawing(width: float, height: float, label: str, *children: Markup, class_: str = "") -> Markup:
     """A whole picture, `width` units wide, with a text for those who cannot see it."""
     return element(
-        "svg", element("title", label) + Markup("").join(children),
-        viewBox=f"0 0 {width:g} {height:g}", width=f"{width:g}", height=f"{height:g}", role="img", class_=class_,
+        "svg",
+        element("title", label) + Markup("").join(children),
+        viewBox=f"0 0 {width:g} {height:g}",
+        width=f"{width:g}",
+        height=f"{height:g}",
+        role="img",
+        class_=class_,
     )
 
 
@@ -69,7 +74,7 @@ def linear(low: float, high: float, start: float, end: float) -> Scale:
     return lambda value: start + (value - low) / span * (end - start)
 
 
-def round_ticks(low: float, high: float, about: int = 5) -> list[float]:
+def round_ticks(low: float, high: float, about: int = 6) -> list[float]:
     """Some `about` round values that reach from at or below `low` to at or above `high`.
 
     >>> round_ticks(0.13, 2.7)

@@ -53,7 +53,6 @@ WORDS: Mapping[str, Pair] = {
     "score_caption": ("Score with {confidence} interval", "得分与 {confidence} 区间"),
     "difference_caption": ("Difference, item by item, with {confidence} interval", "逐题配对差值与 {confidence} 区间"),
     "minus": ("{b} minus {a}", "{b} 减 {a}"),
-    "all_figures": ("All figures", "全部数值"),
     "metric": ("Metric", "指标"),
     "difference": ("Difference", "差值"),
     "p_value": ("p", "p 值"),
@@ -65,7 +64,6 @@ WORDS: Mapping[str, Pair] = {
     "more_metrics": ("More averages", "更多平均指标"),
     "per_class": ("Per answer", "按答案分列"),
     "definitions": ("What the figures mean", "指标含义"),
-    "by_test": ("by {test}", "检验方法：{test}"),
     # confusion
     "confusion_note": (
         "Rows are references, columns are predictions. Shade: share of the row. Outlined: right.",
@@ -95,7 +93,7 @@ WORDS: Mapping[str, Pair] = {
     "stopped_early": ("Stopped early", "提前停止"),
     "yes": ("yes", "是"),
     "no": ("no", "否"),
-    "resumed": ("Resumed after step", "中断后续训于步"),
+    "resumed": ("resumed after step {steps}", "于第 {steps} 步后续训"),
     "settings": ("All settings", "全部设置"),
     # samples
     "no_samples": ("This report holds no single items.", "本报告没有逐题结果。"),
@@ -107,7 +105,6 @@ WORDS: Mapping[str, Pair] = {
     "filter.lower": ("{b} scores lower", "{b} 得分更低"),
     "filter.unparsed": ("Unparsed", "无法解析"),
     "task": ("Task", "任务"),
-    "all_tasks": ("All tasks", "全部任务"),
     "search": ("Search", "搜索"),
     "shown": ("shown", "条已显示"),
     "matching": ("matching", "条符合"),
@@ -132,7 +129,6 @@ WORDS: Mapping[str, Pair] = {
     "rows": ("Rows", "行数"),
     "sha256": ("SHA-256", "SHA-256"),
     "splits": ("Examples and answers", "样本与答案"),
-    "split": ("Split", "划分"),
     "train": ("train", "训练"),
     "validation": ("validation", "验证"),
     "test": ("test", "测试"),
@@ -144,10 +140,10 @@ WORDS: Mapping[str, Pair] = {
     "nominal": ("nominal", "定类"),
     "ordinal": ("ordinal", "定序"),
     "interval": ("interval", "定距"),
-    "alpha_reliable": ("good agreement (0.8 or more)", "一致性良好（0.8 及以上）"),
-    "alpha_tentative": ("fair agreement (0.667 to 0.8)", "一致性尚可（0.667 至 0.8）"),
+    "alpha_reliable": ("Good agreement (0.8 or more)", "一致性良好（0.8 及以上）"),
+    "alpha_tentative": ("Fair agreement (0.667 to 0.8)", "一致性尚可（0.667 至 0.8）"),
     "alpha_weak": (
-        "single ratings agree little (below 0.667); a mean over many raters is steadier than any one of them",
+        "Single ratings agree little (below 0.667); a mean over many raters is steadier than any one of them",
         "单个评分的一致性较低（低于 0.667）；多人均值比任何单个评分更稳定",
     ),
     "alpha_undefined": ("undefined", "无定义"),
@@ -190,7 +186,6 @@ WORDS: Mapping[str, Pair] = {
         "The experiment asked for fewer rows than there are; nothing is wrong with these.",
         "实验要求的行数少于现有行数；这些行本身没有问题。",
     ),
-    "no_detail": ("without a further note", "无附注"),
     # environment
     "how": ("How to make these figures again", "如何重现这些数值"),
     "command": ("Command", "命令"),

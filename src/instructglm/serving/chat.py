@@ -88,5 +88,7 @@ def _run_folder(folder: Path) -> Path:
         return folder
     latest = Workspace(folder).read_latest()
     if latest.run is None:
-        raise RunError(f"{folder}: nothing trained here yet", hint="Run `instructglm run` or `instructglm train` first.")
+        raise RunError(
+            f"{folder}: nothing trained here yet", hint="Run `instructglm run` or `instructglm train` first."
+        )
     return folder / latest.run

@@ -19,8 +19,11 @@ from instructglm.data.encode import IGNORE_INDEX, Encoded, Feature
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One forward pass. Labels stand only for the columns in which some sequence has one,
-    so that logits are made there and nowhere else."""
+    """One forward pass.
+
+    Labels stand only for the columns in which some sequence has one, so that
+    logits are made there and nowhere else.
+    """
 
     input_ids: torch.Tensor  # (B, T)
     attention_mask: torch.Tensor  # (B, T)
@@ -73,8 +76,11 @@ def collate(sequences: Sequences, pad_id: int, *, side: Literal["left", "right"]
 
 @dataclass(frozen=True)
 class Plan:
-    """Which sequences each optimizer step reads: a pure function of the seed and the step,
-    so that a resumed run needs to remember nothing but its step."""
+    """Which sequences each optimizer step reads.
+
+    A pure function of the seed and the step, so that a resumed run needs to
+    remember nothing but its step.
+    """
 
     num_sequences: int
     batch_size: int

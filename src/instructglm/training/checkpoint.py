@@ -95,9 +95,7 @@ def _optimizer_tensors(tuned: TunedModel, optimizer: torch.optim.Optimizer) -> d
 def _restore_optimizer(tuned: TunedModel, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
     for name, weight in tuned.trainable().items():
         keys = [key for key in tensors if key.rpartition("/")[0] == name]
-        optimizer.state[weight] = {
-            key.rpartition("/")[2]: tensors[key].to(weight.device) for key in keys
-        }
+        optimizer.state[weight] = {key.rpartition("/")[2]: tensors[key].to(weight.device) for key in keys}
 
 
 def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:

@@ -13,8 +13,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
-    """Within the block, the first signal only sets a flag that the yielded function reads;
-    the second interrupts at once. Outside the main thread signals are left alone."""
+    """Within the block, the first signal only sets a flag, which the yielded function reads.
+
+    The second interrupts at once. Outside the main thread signals are left alone.
+    """
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:

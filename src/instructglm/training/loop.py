@@ -208,7 +208,7 @@ class _Run:
         """The schedule is a function of the step alone; after a resume it is moved there."""
         if self.state.step:
             self.scheduler.last_epoch = self.state.step - 1
-            self.optimizer._opt_called = True  # the scheduler would warn that no step came before its own
+            self.optimizer._opt_called = True  # type: ignore[attr-defined]  # the scheduler would warn that no step came before its own
             self.scheduler.step()
 
 
@@ -226,5 +226,3 @@ def _optimizer(tuned: TunedModel, settings: TrainingSettings) -> torch.optim.Ada
 def _enable_checkpointing(tuned: TunedModel) -> None:
     tuned.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
     tuned.model.enable_input_require_grads()  # type: ignore[operator]
-
-

@@ -37,16 +37,16 @@ FORMATS: dict[str, Format] = {
 
 
 def detect(values: Sequence[Mapping[str, Any]], shown: str) -> str:
-    """The name of the format that most of these rows are in.
+    """The name of the format that most of these rows are in; one that half of them are in will do.
 
     Raises:
-        DataError: no format fits more than half of them; lists the keys found and what each format needs.
+        DataError: there is none; lists the keys found and what each format needs.
     """
-    votes = Counter(_format_of(value) for value in values)
-    name, num_votes = votes.most_common(1)[0]
-    if name is None or num_votes * 2 <= len(values):
+    votes = Counter(filter(None, map(_format_of, values))).most_common(2)
+    tie = len(votes) == 2 and votes[0][1] == votes[1][1]
+    if not votes or tie or votes[0][1] * 2 < len(values):
         raise DataError(*_unknown_layout(values, shown), hint=_next_move(values))
-    return name
+    return votes[0][0]
 
 
 def require(name: str, values: Sequence[Mapping[str, Any]], shown: str) -> None:

@@ -66,8 +66,10 @@ def _compose(path: Path, shown: str) -> yaml.Node | None:
 def _wrong_yaml(error: Exception, shown: str) -> DataError:
     mark = getattr(error, "problem_mark", None)
     place = f"{shown}:{mark.line + 1}:{mark.column + 1}" if mark else shown
-    return DataError(f"{place}: wrong YAML: {getattr(error, 'problem', None) or error}",
-                     hint="A text with a colon, a quote or a dash in it needs quotes around it.")
+    return DataError(
+        f"{place}: wrong YAML: {getattr(error, 'problem', None) or error}",
+        hint="A text with a colon, a quote or a dash in it needs quotes around it.",
+    )
 
 
 def _entries(root: yaml.Node | None, shown: str) -> dict[str, yaml.Node]:
@@ -87,8 +89,12 @@ def _read(
     prompt, answer, *later = _texts(node)
     fields = Fields(Row(place, {"answer": answer}))
     yield from fields.result(
-        source, task, [Message(role="user", content=prompt)], fields.outputs("answer"),
-        prompt_field=f"{field}[0]", output_field=f"{field}[1]",
+        source,
+        task,
+        [Message(role="user", content=prompt)],
+        fields.outputs("answer"),
+        prompt_field=f"{field}[0]",
+        output_field=f"{field}[1]",
         metadata={"categories": list(categories)} if categories else None,
     )
     if later:

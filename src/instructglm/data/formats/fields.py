@@ -152,11 +152,7 @@ class Fields:
 
     def _left_over(self) -> dict[str, JsonValue]:
         """Small fields that nobody took, such as category, lang or id."""
-        return {
-            key: value
-            for key, value in self._row.value.items()
-            if key not in self._used and _is_small(value)
-        }
+        return {key: value for key, value in self._row.value.items() if key not in self._used and _is_small(value)}
 
 
 def _is_small(value: Any) -> bool:

@@ -12,7 +12,7 @@ from instructglm.core.records import Fault, Message
 from instructglm.data.formats.fields import Fields
 from instructglm.data.formats.format import Format, Result
 from instructglm.data.prompts import user_text
-from instructglm.data.records import Row, describe
+from instructglm.data.records import EmptyRow, Row, describe
 
 
 def _looks_like(value: Mapping[str, Any]) -> bool:
@@ -26,6 +26,8 @@ def read(row: Row, source: RowSource, task: str) -> Iterator[Result]:
         yield definition
     elif not isinstance(instances, list):
         yield Fault(row=row.place, field="Instances", found=describe(instances), expected="a list of objects")
+    elif not instances:
+        yield EmptyRow(row.place, "Instances")
     else:
         categories = _categories(row.value.get("Categories"))
         for index, instance in enumerate(instances):

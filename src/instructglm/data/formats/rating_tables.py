@@ -103,15 +103,20 @@ def _read_lines(table: Table, layout: str, num_fields: int) -> Iterator[_Line | 
         elif line.text.strip():
             parsed = _parse_line(place, line.text.rstrip("\r\n").split("\t", num_fields - 1), layout, num_fields)
             if isinstance(parsed, _Line) and first.setdefault(parsed.item, place) != place:
-                parsed = Fault(row=place, field="id", found=f'"{parsed.item}", as in {first[parsed.item]}',
-                               expected="every id once")
+                parsed = Fault(
+                    row=place,
+                    field="id",
+                    found=f'"{parsed.item}", as in {first[parsed.item]}',
+                    expected="every id once",
+                )
             yield parsed
 
 
 def _parse_line(place: str, fields: list[str], layout: str, num_fields: int) -> _Line | Fault:
     if len(fields) != num_fields:
-        return Fault(row=place, field="line", found=f"{len(fields)} tab-separated fields",
-                     expected=f"{num_fields}: {layout}")
+        return Fault(
+            row=place, field="line", found=f"{len(fields)} tab-separated fields", expected=f"{num_fields}: {layout}"
+        )
     try:
         mean = Decimal(fields[1])
     except InvalidOperation:
@@ -131,7 +136,8 @@ def _pair(rated: _Line, text: _Line | None, texts: str) -> RatedText | Fault:
     if _is_mean(rated.mean, mean) and _is_mean(text.mean, mean):
         return RatedText(rated.place, rated.item, text.content.strip(), ratings)
     return Fault(
-        row=rated.place, field="mean",
+        row=rated.place,
+        field="mean",
         found=f"mean {rated.mean} here, {mean:.6g} over its {len(ratings)} ratings, and {text.mean} in {text.place}",
         expected="one mean; ids that are out of step give a text the ratings of another",
     )

@@ -58,8 +58,10 @@ def read_ratings(source: RatingsSource, base: Path) -> RatedTexts:
 def _one_table(path: str | list[str], base: Path) -> Table:
     tables = [Table(file, shown) for file, shown in expand(path, base)]
     if len(tables) != 1:
-        raise DataError(f"{path}: found {len(tables)} files; expected one table of ratings, or of texts",
-                        hint="Write one source for each pair of tables.")
+        raise DataError(
+            f"{path}: found {len(tables)} files; expected one table of ratings, or of texts",
+            hint="Write one source for each pair of tables.",
+        )
     return tables[0]
 
 
@@ -71,8 +73,10 @@ def _document_pattern(source: RatingsSource) -> re.Pattern[str] | None:
     except re.error as error:
         raise ConfigError(f"document_id: {source.document_id!r} is not a regular expression: {error}") from error
     if not pattern.groups:
-        raise ConfigError(f"document_id: {source.document_id!r} has no group",
-                          hint=r"Put what names the document in parentheses, as in ^(\d+)_")
+        raise ConfigError(
+            f"document_id: {source.document_id!r} has no group",
+            hint=r"Put what names the document in parentheses, as in ^(\d+)_",
+        )
     return pattern
 
 
@@ -118,9 +122,15 @@ class _Maker:
             return group
         mean, std = mean_rating(row.ratings), standard_deviation(row.ratings)
         return Example(
-            id=example_id(self.task, messages), task=self.task, messages=messages, outputs=(Output(text=label),),
-            choices=tuple(self.source.labels), group=group, row=row.place,
-            ratings=_ratings(row), metadata={"item": row.item, "mean": mean, "std": std},
+            id=example_id(self.task, messages),
+            task=self.task,
+            messages=messages,
+            outputs=(Output(text=label),),
+            choices=tuple(self.source.labels),
+            group=group,
+            row=row.place,
+            ratings=_ratings(row),
+            metadata={"item": row.item, "mean": mean, "std": std},
         )
 
     def _group(self, row: RatedText, messages: tuple[Message, ...]) -> str | Fault:
@@ -129,8 +139,12 @@ class _Maker:
             return prompt_hash(messages)
         match = self.document.search(row.item)
         if match is None or match[1] is None:
-            return Fault(row=row.place, field="id", found=f'"{row.item}"',
-                         expected=f"an id that document_id {self.document.pattern!r} finds a document in")
+            return Fault(
+                row=row.place,
+                field="id",
+                found=f'"{row.item}"',
+                expected=f"an id that document_id {self.document.pattern!r} finds a document in",
+            )
         return content_hash("document", self.files, match[1])
 
 

@@ -10,7 +10,7 @@ from instructglm.core.records import Fault, Message
 from instructglm.data.formats.fields import Fields
 from instructglm.data.formats.format import Format, Result
 from instructglm.data.prompts import user_text
-from instructglm.data.records import Row, describe
+from instructglm.data.records import EmptyRow, Row, describe
 
 
 def _looks_like(value: Mapping[str, Any]) -> bool:
@@ -23,6 +23,8 @@ def read(row: Row, source: RowSource, task: str) -> Iterator[Result]:
     if not isinstance(instances, list):
         yield Fault(row=row.place, field="instances", found=describe(instances), expected="a list of objects")
         return
+    if not instances:
+        yield EmptyRow(row.place, "instances")
     shared = {key: value for key, value in row.value.items() if key != "instances"}
     for index, instance in enumerate(instances):
         place = row.place if len(instances) == 1 else f"{row.place}[{index}]"

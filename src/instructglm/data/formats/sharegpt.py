@@ -14,8 +14,17 @@ from instructglm.data.records import Row
 _LAYOUT = Layout(
     role_key="from",
     text_key="value",
-    roles={"human": "user", "user": "user", "gpt": "assistant", "assistant": "assistant", "system": "system",
-           "chatgpt": "assistant", "bing": "assistant", "bard": "assistant", "model": "assistant"},
+    roles={
+        "human": "user",
+        "user": "user",
+        "gpt": "assistant",
+        "assistant": "assistant",
+        "system": "system",
+        "chatgpt": "assistant",
+        "bing": "assistant",
+        "bard": "assistant",
+        "model": "assistant",
+    },
 )
 
 

@@ -55,6 +55,3 @@ def _normalised(example: Example) -> Example:
             "group": prompt_hash(messages) if by_prompt else example.group,
         }
     )
-
-
-

@@ -26,16 +26,16 @@ UNPARSED = -1
 class Counts(NamedTuple):
     """Per class (last axis) and in all; leading axes are resamples."""
 
-    right: Floats      # (..., K)
+    right: Floats  # (..., K)
     predicted: Floats  # (..., K)
-    referred: Floats   # (..., K) items whose reference is the class
-    items: Floats      # (...,)
+    referred: Floats  # (..., K) items whose reference is the class
+    items: Floats  # (...,)
 
 
 def contributions(references: Sequence[int], predictions: Sequence[int], num_classes: int) -> Floats:
     """What each item adds to the counts, (N, 3K + 1); sum it over items and give it to `counts`."""
     classes = np.arange(num_classes)
-    referred = np.asarray(references, dtype=np.int64)[:, None] == classes    # (N, K)
+    referred = np.asarray(references, dtype=np.int64)[:, None] == classes  # (N, K)
     predicted = np.asarray(predictions, dtype=np.int64)[:, None] == classes  # (N, K)
     columns = [referred & predicted, predicted, referred, np.ones((len(references), 1), dtype=bool)]
     return np.concatenate(columns, axis=1).astype(np.float64)

@@ -1,0 +1,136 @@
+"""What commands print: tables, results, previews, conversations."""
+
+import io
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from instructglm.cli.chat import _lines, converse
+from instructglm.cli.previews import marked, problems, show_preview
+from instructglm.cli.results import show_report
+from instructglm.cli.tables import table
+from instructglm.core.records import ComparisonRow, Message, MetricRow
+from instructglm.data.preview import Preview
+
+WORDS = st.text(st.sampled_from("ab中文é "), max_size=8)
+
+# Tables
+
+
+@given(st.lists(st.tuples(WORDS, st.integers()), max_size=5))
+def test_columns_begin_under_their_heads(rows: list[tuple[str, int]]) -> None:
+    lines = table(["|word", "|number"], [(f"|{word}", f"|{number}") for word, number in rows]).splitlines()
+    assert len(lines) == len(rows) + 1
+    assert len({cell_len(line[: line.rindex("|")]) for line in lines}) == 1
+
+
+# Previews
+
+
+def preview(*tokens: tuple[str, bool], stop: bool = True) -> Preview:
+    num_trained = sum(trained for _, trained in tokens)
+    return Preview(row="a:1", tokens=tokens, num_tokens=len(tokens), num_trained=num_trained, stop_token_trained=stop)
+
+
+@given(st.lists(st.tuples(st.text(st.sampled_from("abc中 \n"), min_size=1), st.booleans())))
+def test_exactly_the_trained_tokens_are_marked(tokens: list[tuple[str, bool]]) -> None:
+    text = marked(preview(*tokens), "⟦", "⟧")
+    assert text.replace("⟦", "").replace("⟧", "") == "".join(piece for piece, _ in tokens)
+    inside = "".join(part.partition("⟧")[0] for part in text.split("⟦")[1:])
+    assert inside == "".join(piece for piece, trained in tokens if trained)
+
+
+def test_a_preview_with_and_without_colour(capsys: pytest.CaptureFixture[str]) -> None:
+    show_preview(preview(("Hi?", False), ("Yes.", True), ("<end>", True)), colour=False)
+    assert capsys.readouterr().out == "── a:1: 2 of 3 tokens are trained\nHi?⟦Yes.<end>⟧\n\n"
+    show_preview(preview(("Hi?", False), ("Yes.", True)), colour=True)
+    assert "Hi?\033[30;42mYes.\033[0m" in capsys.readouterr().out
+
+
+def test_a_preview_that_would_teach_the_wrong_thing_says_why() -> None:
+    assert list(problems(preview(("a", False), ("b", True)))) == []
+    assert "no token is trained" in next(problems(preview(("a", False), stop=False)))
+    assert "stop token is not trained" in next(problems(preview(("a", True), stop=False)))
+
+
+# Results
+
+
+def report_beside(folder: Path, *, compared: bool) -> Path:
+    metrics = [
+        MetricRow(model=model, task="mood", metric=metric, value=value, low=value - 0.05, high=value + 0.05, n=300)
+        for model, value in (("base", 0.64), ("tuned", 0.885))
+        for metric in ("accuracy", "f1[good]")
+    ]
+    row = ComparisonRow(
+        task="mood", metric="accuracy", a="base", b="tuned", difference=0.245, low=0.19, high=0.3, p_value=0.0002, n=300
+    )
+    content = {
+        "metrics": [metric.model_dump() for metric in metrics],
+        "comparisons": [row.model_dump()] if compared else [],
+        "headline": ["tuned is better than base."],
+    }
+    (folder / "report.json").write_text(json.dumps(content))
+    return folder / "index.html"
+
+
+def test_the_end_of_a_run_shows_the_comparison_and_the_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = report_beside(tmp_path, compared=True)
+    show_report(page, as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "mood  accuracy  300  base 0.640  tuned 0.885  +0.245 [+0.190, +0.300]  < 0.001"
+    assert lines[-1] == f"Report: {page}"
+    assert "tuned is better than base." in lines
+
+
+def test_without_a_comparison_the_figures_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    show_report(report_beside(tmp_path, compared=False), as_json=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1] == "mood  base   accuracy  300  0.640 [0.590, 0.690]"
+    assert not any("f1[good]" in line for line in lines)
+
+
+def test_results_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = report_beside(tmp_path, compared=True)
+    show_report(page, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["report"], len(found["metrics"]), len(found["comparisons"])) == (str(page), 4, 1)
+
+
+# Conversations
+
+
+class Echo:
+    """Answers with how many messages it was shown and the last of them."""
+
+    def stream(self, messages: Sequence[Message], max_new_tokens: int) -> Iterator[str]:
+        yield f"{len(messages)}:"
+        yield messages[-1].content[:max_new_tokens]
+
+
+def test_a_conversation_grows_until_it_is_reset(capsys: pytest.CaptureFixture[str]) -> None:
+    converse(Echo(), ["hello\n", "\n", "more\n", "/reset\n", "again\n", "/quit\n", "never\n"], max_new_tokens=4)
+    assert capsys.readouterr().out.splitlines() == ["1:hell", "3:more", "(forgotten)", "1:agai"]
+
+
+def test_a_pipe_is_read_to_its_end_without_a_prompt(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO("one\ntwo"))
+    assert list(_lines()) == ["one\n", "two"]
+    assert capsys.readouterr().err == ""
+
+
+def test_chat_without_a_run_is_told_where_runs_come_from(cli: Any, tmp_path: Path) -> None:
+    done = cli("chat", tmp_path / "nope")
+    assert (done.code, done.err) == (
+        2,
+        f"Error: {tmp_path}/nope: no such folder\nGive the --out folder of a run; `instructglm run` makes one.\n",
+    )
