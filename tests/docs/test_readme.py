@@ -1,8 +1,9 @@
-"""The commands that the documents show exist, and the files that they ship are right."""
+"""The commands that the documents show exist, their experiments are right, and their links lead somewhere."""
 
 import os
 import re
 import shlex
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,21 @@ from instructglm.config.loading import load_experiment
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+DOCUMENTS = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))
-BLOCK = re.compile(r"^```(?:bash|sh|console)?\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+SHELL = {"", "bash", "sh", "console"}
+LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)#]+)(?:#[^)]*)?\)")  # but no pictures
+every_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 
 
-def commands(program: str) -> list[list[str]]:
-    """Every command line of `program` in the README's code blocks, comments taken off."""
-    blocks = BLOCK.findall(README.read_text(encoding="utf-8"))
+def commands(program: str, document: Path) -> list[list[str]]:
+    """Every command line of `program` in a document's code blocks, comments taken off."""
+    blocks = (block for language, block in BLOCK.findall(document.read_text(encoding="utf-8")) if language in SHELL)
     lines = "".join(blocks).replace("\\\n", " ").splitlines()
     words = (shlex.split(line.removeprefix("$ "), comments=True) for line in lines if program in line)
-    return [found for found in words if found and Path(found[0]).name == program]
+    ours = (list(takewhile(lambda word: word not in {">", "|"}, found)) for found in words)
+    return [found for found in ours if found and Path(found[0]).name == program]
 
 
 def parse(arguments: list[str]) -> None:
@@ -43,17 +49,39 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
-def test_the_two_commands_stand_first() -> None:
-    shown = [words[1] for words in commands("make")]
-    assert shown[:2] == ["quickstart", "test"]
-    assert set(shown) <= make_targets()
+@pytest.mark.parametrize("readme", [README, ROOT / "docs" / "README.zh.md"], ids=lambda path: path.name)
+def test_the_two_commands_stand_first(readme: Path) -> None:
+    first_block = BLOCK.search(readme.read_text(encoding="utf-8"))
+    assert first_block is not None
+    assert [line.split("#")[0].strip() for line in first_block[2].splitlines()] == ["make quickstart", "make test"]
 
 
-def test_every_command_shown_can_be_parsed() -> None:
-    shown = commands("instructglm")
-    assert shown
-    for words in shown:
+@every_document
+def test_every_command_shown_can_be_parsed(document: Path) -> None:
+    for words in commands("instructglm", document):
         parse(words[1:])
+    assert {words[1] for words in commands("make", document)} <= make_targets()
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/README.zh.md", "docs/tutorial.md"])
+def test_commands_are_found_where_they_are_shown(name: str) -> None:
+    assert len(commands("instructglm", ROOT / name)) >= 5
+
+
+@every_document
+def test_every_experiment_shown_is_right(document: Path, tmp_path: Path) -> None:
+    blocks = BLOCK.findall(document.read_text(encoding="utf-8"))
+    for block in (block for language, block in blocks if language == "yaml" and block.startswith("name:")):
+        shown = tmp_path / "experiment.yaml"
+        shown.write_text(block, encoding="utf-8")
+        assert load_experiment(shown).data.sources
+
+
+@every_document
+def test_every_link_inside_the_repository_leads_somewhere(document: Path) -> None:
+    links = LINK.findall(document.read_text(encoding="utf-8"))
+    inside = [link for link in links if not re.match(r"\w+:", link)]
+    assert [link for link in inside if not (document.parent / link).exists()] == []
 
 
 def test_a_command_that_does_not_exist_would_be_noticed() -> None:

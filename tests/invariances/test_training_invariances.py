@@ -139,7 +139,7 @@ def test_adapter_off_is_the_base_to_the_bit(tiny_model, tmp_path):
 @pytest.mark.parametrize("settings", METHOD_SETTINGS, ids=lambda settings: settings.method)
 def test_saved_and_loaded_again_is_equal(tiny_model, tmp_path, settings):
     from instructglm.config.evaluation import EvaluationSettings
-    from instructglm.evaluation.models import predictors
+    from instructglm.evaluation.models import Arithmetic, predictors
 
     moved = tuned(tiny_model, settings)
     training = TrainingSettings(num_train_epochs=1, batch_size=8, learning_rate=1e-2, early_stopping=None)
@@ -147,7 +147,8 @@ def test_saved_and_loaded_again_is_equal(tiny_model, tmp_path, settings):
     moved.save(tmp_path / "run" / moved.name)
     if moved.name == "model":
         load(tiny_model)[1].save_pretrained(tmp_path / "run" / moved.name)
-    opened = predictors(EvaluationSettings(), {"tuned"}, str(tiny_model), tmp_path / "run", CPU.device, CPU.dtype)
+    cpu = Arithmetic(CPU.device, CPU.dtype, "sdpa")
+    opened = predictors(EvaluationSettings(), {"tuned"}, str(tiny_model), tmp_path / "run", cpu)
     ids = torch.randint(5, 4000, (2, 17))
     with torch.no_grad():
         expected = moved.model.eval()(input_ids=ids).logits

@@ -22,11 +22,9 @@ _EXTRAS = {
     "peft",
     "accelerate",
     "scipy",
-    "sklearn",
     "sacrebleu",
     "rouge_score",
     "gguf",
-    "matplotlib",
 }
 _CLOSED_PIPE = 141  # what a shell shows for a program that SIGPIPE ended
 

@@ -109,7 +109,7 @@ class DataSettings(Section):
     """The examples of an experiment."""
 
     sources: list[Source] = Field(min_length=1)
-    transforms: list[TRANSFORM] = ["normalise", "exact_duplicates"]
+    transforms: list[TRANSFORM] = Field(default=["normalise", "exact_duplicates"])
     """Applied to every source in this order. `normalise` repairs line ends, invisible characters and outer blanks."""
     split: SplitSettings = SplitSettings()
     max_length: int = Field(512, ge=8)
@@ -118,4 +118,5 @@ class DataSettings(Section):
     """What to do with an example that is longer: stop and name it, leave it out, or cut the prompt's front.
     Each is named in the ledger."""
     malformed: Literal["refuse", "drop"] = "refuse"
-    """What to do with a row that cannot be read: stop and name all of them, or leave them out and name them in the ledger."""
+    """What to do with a row that cannot be read: stop and name all of them, or leave them out
+    and name them in the ledger."""

@@ -21,7 +21,7 @@ class OtherModel(Section):
 class EvaluationSettings(Section):
     """Scoring on the untouched test split."""
 
-    models: list[str | OtherModel] = [BASE, TUNED]
+    models: list[str | OtherModel] = Field(default=[BASE, TUNED], min_length=1)
     """`base`, `tuned`, and any others as a name with a path."""
     confidence: float = Field(0.95, gt=0.5, lt=1.0)
     """Of every interval."""

@@ -17,3 +17,5 @@ class ModelSettings(Section):
     Weights that are trained stay float32."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute. `auto` takes the first accelerator there is."""
+    attn_implementation: Literal["auto", "eager", "sdpa", "flash_attention_2"] = "auto"
+    """How attention is computed. `auto` is `eager` for short sequences on a CPU, where it is faster, else `sdpa`."""

@@ -78,6 +78,7 @@ def read_ledger(folder: Path) -> list[LedgerEntry]:
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write what `read_manifest` reads."""
     write_text(folder / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
 
 

@@ -27,8 +27,9 @@ class Encoded:
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One prompt with all its outputs, encoded. `weights` sum to 1, so that a prompt counts once
-    however many outputs it has.
+    """One prompt with all its outputs, encoded.
+
+    `weights` sum to 1, so that a prompt counts once however many outputs it has.
     """
 
     example_id: str

@@ -26,7 +26,10 @@ _NOUN = (
     r"|response|output|result|tone|polarity|stance|conclusion|feeling|mood|topic|relation(?:ship)?|attitude|intent"
     r"|rating|judge?ment|guess|option)"
 )
-_NOUN_ZH = r"(?:答案|选项|情感|情绪|感情|类别|类型|标签|结论|分类|判断|判定|结果|态度|立场|倾向|极性|关系|评价|主题|预测|选择|回答|观点|语气)"
+_NOUN_ZH = (
+    r"(?:答案|选项|情感|情绪|感情|类别|类型|标签|结论|分类|判断|判定|结果|态度|立场|倾向|极性|关系|评价|主题"
+    r"|预测|选择|回答|观点|语气)"
+)
 _LEAD = (
     r"(?:[\s()\[\]【】{},:=>→-]|the\b|an?\b|option\b|choice\b|letter\b|label\b|number\b"
     r"|definitely\b|clearly\b|probably\b|likely\b|most\b|mostly\b|very\b|quite\b|overall\b|best\b"

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from peft import PeftModel
 
 from instructglm.config.evaluation import BASE, TUNED, EvaluationSettings, OtherModel
+from instructglm.config.experiment import Experiment
 from instructglm.data.templates import template_for
 from instructglm.evaluation.predict import Predictor
+from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, load_tokenizer
 
 ADAPTER, WHOLE = "adapter", "model"
+
+
+@dataclass(frozen=True)
+class Arithmetic:
+    """Where and how all models of an evaluation compute: one for all, or a change of it would look like a gain."""
+
+    device: torch.device
+    dtype: torch.dtype
+    attention: str
+
+
+def arithmetic_of(experiment: Experiment) -> Arithmetic:
+    """What the experiment's settings come to on this machine."""
+    model = experiment.model
+    device = choose_device(model.device)
+    attention = choose_attention(model.attn_implementation, device, experiment.data.max_length)
+    return Arithmetic(device, choose_dtype(model.dtype, device), attention)
 
 
 def model_names(settings: EvaluationSettings) -> list[str]:
@@ -26,8 +46,7 @@ def predictors(
     wanted: Collection[str],
     base: str,
     run: Path,
-    device: torch.device,
-    dtype: torch.dtype,
+    setting: Arithmetic,
 ) -> Iterator[Predictor]:
     """The wanted models, each loaded when its turn comes.
 
@@ -35,31 +54,29 @@ def predictors(
     the adapter switched off.
     """
     if (run / ADAPTER).exists():
-        yield from _with_adapter(wanted, base, run / ADAPTER, device, dtype)
+        yield from _with_adapter(wanted, base, run / ADAPTER, setting)
     else:
         places = {BASE: base, TUNED: str(run / WHOLE)}
         for name in (name for name in places if name in wanted):
-            yield _whole(name, places[name], device, dtype)
+            yield _whole(name, places[name], setting)
     for other in settings.models:
         if isinstance(other, OtherModel) and other.name in wanted:
-            yield _whole(other.name, other.name_or_path, device, dtype)
+            yield _whole(other.name, other.name_or_path, setting)
 
 
-def _with_adapter(
-    wanted: Collection[str], base: str, adapter: Path, device: torch.device, dtype: torch.dtype
-) -> Iterator[Predictor]:
+def _with_adapter(wanted: Collection[str], base: str, adapter: Path, setting: Arithmetic) -> Iterator[Predictor]:
     if not {BASE, TUNED} & set(wanted):
         return
-    model, tokenizer = load(base, dtype=dtype)
-    adapted = PeftModel.from_pretrained(model, adapter).to(device).eval()
+    model, tokenizer = load(base, dtype=setting.dtype, attn_implementation=setting.attention)
+    adapted = PeftModel.from_pretrained(model, adapter).to(setting.device).eval()
     template = template_for(tokenizer)
     if BASE in wanted:
         with adapted.disable_adapter():
-            yield Predictor(BASE, adapted, template, device, dtype)
+            yield Predictor(BASE, adapted, template, setting.device, setting.dtype)
     if TUNED in wanted:
-        yield Predictor(TUNED, adapted, template, device, dtype)
+        yield Predictor(TUNED, adapted, template, setting.device, setting.dtype)
 
 
-def _whole(name: str, place: str, device: torch.device, dtype: torch.dtype) -> Predictor:
-    model, _ = load(place, dtype=dtype)
-    return Predictor(name, model.to(device), template_for(load_tokenizer(place)), device, dtype)
+def _whole(name: str, place: str, setting: Arithmetic) -> Predictor:
+    model, _ = load(place, dtype=setting.dtype, attn_implementation=setting.attention)
+    return Predictor(name, model.to(setting.device), template_for(load_tokenizer(place)), setting.device, setting.dtype)

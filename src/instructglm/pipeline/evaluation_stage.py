@@ -11,11 +11,10 @@ from instructglm.core.ids import content_hash
 from instructglm.core.records import Example, Prediction, Split
 from instructglm.core.workspace import exclusive
 from instructglm.data.dataset import read_examples, read_manifest
-from instructglm.evaluation.models import model_names, predictors
+from instructglm.evaluation.models import arithmetic_of, model_names, predictors
 from instructglm.evaluation.predict import predict
 from instructglm.evaluation.predictions import read_predictions, write_predictions
 from instructglm.evaluation.score import score
-from instructglm.models.hardware import choose_device, choose_dtype
 from instructglm.pipeline.job import Job
 
 _VERSION = 1  # of what the same settings lead to; raise it when prediction or scoring changes
@@ -52,6 +51,7 @@ def _digest(job: Job, dataset: Path) -> str:
 
 
 def predictions_file(folder: Path, model: str) -> Path:
+    """Where the predictions of one model lie in an evaluation folder."""
     return folder / f"predictions-{model}.parquet"
 
 
@@ -66,9 +66,8 @@ def _predictions(job: Job, run: Path, folder: Path, examples: list[Example]) -> 
     missing = [name for name in model_names(settings) if not predictions_file(folder, name).exists()]
     for name in set(model_names(settings)) - set(missing):
         job.progress.say(f"answers of {name} are up to date: skipped")
-    device = choose_device(experiment.model.device)
-    dtype = choose_dtype(experiment.model.dtype, device)
-    for predictor in predictors(settings, missing, experiment.model.name_or_path, run, device, dtype):
+    setting = arithmetic_of(experiment)
+    for predictor in predictors(settings, missing, experiment.model.name_or_path, run, setting):
         predicted = predict(predictor, examples, settings, experiment.data, job.progress)
         write_predictions(predictions_file(folder, predictor.name), predicted)
     return read_all_predictions(folder, settings)

@@ -71,11 +71,13 @@ def write_whole_report(job: Job, dataset: Path, run: Path, evaluation: Path) -> 
 
 
 def _verdicts(scores: Scores) -> list[str]:
-    """One sentence a task: that of its first comparison."""
-    first: dict[tuple[str, str], str] = {}
+    """One sentence for each task and pair: accuracy where answers are a closed set, ROUGE-L where they are free."""
+    sentences: dict[tuple[str, str, str], str] = {}
     for row in scores.comparisons:
-        first.setdefault((row.task, row.b), row.verdict)
-    return list(first.values())
+        pair = (row.task, row.a, row.b)
+        if pair not in sentences or row.metric == "rouge_l":
+            sentences[pair] = row.verdict
+    return list(sentences.values())
 
 
 def _data_card(dataset: Path, encoding: list[LedgerEntry]) -> DataCard:

@@ -38,4 +38,5 @@ def read_run(folder: Path) -> RunManifest:
 
 
 def write_run(folder: Path, manifest: RunManifest) -> None:
+    """Write what `read_run` reads."""
     write_text(folder / _FILE, manifest.model_dump_json(indent=2) + "\n")

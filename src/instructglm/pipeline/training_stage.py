@@ -16,7 +16,7 @@ from instructglm.core.workspace import exclusive
 from instructglm.data.dataset import read_examples, read_manifest, write_ledger
 from instructglm.data.encode import Feature, encode_examples
 from instructglm.data.templates import Template, template_for
-from instructglm.models.hardware import choose_device, choose_dtype
+from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
 from instructglm.pipeline.job import Job
 from instructglm.pipeline.run_manifest import RunManifest, write_run
@@ -60,6 +60,7 @@ def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
         "dataset": read_manifest(dataset).hash,
         "model": model_fingerprint(experiment.model.name_or_path),
         "device": device.type,
+        "attention": choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length),
         "dtype": str(choose_dtype(experiment.model.dtype, device)),
         "seed": experiment.seed,
         "max_length": experiment.data.max_length,
@@ -73,7 +74,8 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     experiment = job.experiment
     device = choose_device(experiment.model.device)
     dtype = choose_dtype(experiment.model.dtype, device)
-    model, tokenizer = load(experiment.model.name_or_path)
+    attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
+    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention)
     template = template_for(tokenizer)
     ledger = Ledger()
     train_features = _features(job, dataset, Split.TRAIN, template, ledger)

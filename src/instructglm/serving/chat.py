@@ -15,9 +15,8 @@ from instructglm.config.loading import load_experiment
 from instructglm.core.errors import RunError
 from instructglm.core.records import Message
 from instructglm.core.workspace import Workspace
-from instructglm.evaluation.models import predictors
+from instructglm.evaluation.models import arithmetic_of, predictors
 from instructglm.evaluation.predict import Predictor
-from instructglm.models.hardware import choose_device, choose_dtype
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,8 @@ def open_chat(folder: Path, *, base: bool = False) -> Chat:
     """
     run = _run_folder(folder)
     experiment = load_experiment(run / "experiment.yaml")
-    device = choose_device(experiment.model.device)
-    dtype = choose_dtype(experiment.model.dtype, device)
     wanted = BASE if base else TUNED
-    opened = predictors(experiment.evaluation, {wanted}, experiment.model.name_or_path, run, device, dtype)
+    opened = predictors(experiment.evaluation, {wanted}, experiment.model.name_or_path, run, arithmetic_of(experiment))
     return Chat(next(opened), opened)
 
 

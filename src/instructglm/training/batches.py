@@ -109,6 +109,15 @@ def make_plan(num_sequences: int, settings: TrainingSettings, seed: int) -> Plan
 
 
 def micro_batches(sequences: Sequences, size: int, pad_id: int) -> list[Batch]:
-    """A step's sequences in forward passes of at most `size`, alike in length so that little is padded."""
-    by_length = sorted(sequences, key=lambda pair: len(pair[0].input_ids), reverse=True)
-    return [collate(by_length[start : start + size], pad_id) for start in range(0, len(by_length), size)]
+    """A step's sequences in forward passes of at most `size`.
+
+    Sequences with outputs of like length go together, so that few logits are
+    made in vain (they cost more than a padded token), then those of like length.
+    """
+
+    def cost(pair: tuple[Encoded, float]) -> tuple[int, int]:
+        length = len(pair[0].input_ids)
+        return length - pair[0].context_length, length
+
+    alike = sorted(sequences, key=cost, reverse=True)
+    return [collate(alike[start : start + size], pad_id) for start in range(0, len(alike), size)]

@@ -8,6 +8,10 @@ from instructglm.config.training import EarlyStopping
 from instructglm.core.records import Record
 
 
+_LEVEL = 0.005  # a smaller fall, relative to the loss, is no progress
+_RISE = 0.01  # a smaller rise is no overfitting
+
+
 class Check(Record):
     """A validation loss in nats per trained token, after `step` optimizer steps."""
 
@@ -44,11 +48,18 @@ def verdict(checks: Sequence[Check], num_steps: int) -> str:
     best = min(checks, key=lambda check: check.loss)
     after = [check for check in checks if check.step > best.step]
     if not after:
-        return f"Validation loss was still falling at the last step ({best.step}): more epochs may help."
+        return _still_falling(checks, best)
     rise = after[-1].loss - best.loss
-    if len(after) >= 2 and rise > 0.01 * best.loss:
+    if len(after) >= 2 and rise > _RISE * best.loss:
         return (
             f"Validation loss has risen for {len(after)} checks since step {best.step} "
             f"({best.loss:.4f} to {after[-1].loss:.4f}): overfitting; kept step {best.step}."
         )
     return f"Validation loss has levelled off since step {best.step}; kept step {best.step}."
+
+
+def _still_falling(checks: Sequence[Check], best: Check) -> str:
+    before = min(check.loss for check in checks if check.step != best.step)
+    if before - best.loss < _LEVEL * before:
+        return f"Validation loss has levelled off; kept the last step ({best.step})."
+    return f"Validation loss was still falling at the last step ({best.step}): more epochs may help."

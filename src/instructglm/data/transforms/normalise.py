@@ -15,12 +15,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
 def normalise_text(text: str) -> str:
-    """The text with `\\n` line ends, without invisible characters and outer blanks, in composed form (NFC).
+    r"""The text with `\n` line ends, without invisible characters and outer blanks, in composed form (NFC).
 
     Full-width letters and Chinese punctuation stay as they are: they are text.
 
-    >>> normalise_text("\\ufeff one\\r\\ntwo  ")
-    'one\\ntwo'
+    >>> normalise_text("\ufeff one\r\ntwo  ")
+    'one\ntwo'
     """
     lines = text.replace("\r\n", "\n").replace("\r", "\n").translate(_INVISIBLE)
     return unicodedata.normalize("NFC", _CONTROL.sub("", lines)).strip()
