@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,9 @@ def shared_data() -> Path:
     """Real public data beside the checkout; tests that need it are skipped where it is absent."""
     folder = SHARED / "data"
     if not folder.is_dir():
-        pytest.skip(f"the shared reference data is not at {folder}")
+        # Where everything has to be tested, a missing reference is a failure, not an excuse.
+        absent = pytest.fail if os.environ.get("CI") else pytest.skip
+        absent(f"the shared reference data is not at {folder}")
     return folder
 
 
@@ -49,3 +53,49 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory, embedded_tokenizer) -> 
     LlamaForCausalLM(config).save_pretrained(folder)
     embedded_tokenizer.save_pretrained(folder)
     return folder
+
+
+_CORPUS = [
+    "Instruction: Name the capital of France.\n\nAnswer: Paris.",
+    "你好，世界！今天天气很好。请把下面的句子翻译成英文。",
+    "The quick brown fox jumps over the lazy dog; positive, negative, neutral.",
+]
+
+
+@pytest.fixture(scope="session")
+def plain_tokenizer():
+    """Byte-level BPE as of GPT-2: no chat template, nothing put before a text."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=["<|end|>"], initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator(_CORPUS, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|end|>")
+
+
+@pytest.fixture(scope="session")
+def sentencepiece_tokenizer():
+    """Pieces with a mark for the blank before them, as of Llama: no chat template, begins every text with `<s>`."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+    trainer = trainers.BpeTrainer(vocab_size=300, special_tokens=["<unk>", "<s>", "</s>"], show_progress=False)
+    tokenizer.train_from_iterator(_CORPUS, trainer)
+    trained = json.loads(tokenizer.to_str())["model"]
+    names = [*trained["vocab"], *(f"<0x{byte:02X}>" for byte in range(256))]  # a byte of its own for the rest
+    merges = [tuple(pair) for pair in trained["merges"]]
+    tokenizer.model = models.BPE(
+        {name: number for number, name in enumerate(names)}, merges, byte_fallback=True, unk_token="<unk>"
+    )
+    marks = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
+    tokenizer.decoder = decoders.Sequence(marks)
+    tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>")

@@ -68,6 +68,32 @@ def test_a_result_survives_json(tmp_path):
     assert CheckResult.model_validate_json(result.model_dump_json()) == result
 
 
+def test_an_answer_outside_the_given_choices_is_a_fault_of_its_row(tmp_path):
+    rows = [{"text": "fine", "label": "good"}, {"text": "so so", "label": "godo"}, {"text": "dire", "label": "bad"}]
+    file = one(tmp_path, *rows, choices=["good", "bad"])
+    assert [str(fault) for fault in file.faults] == [
+        "a.jsonl:2: output: found the answer \"godo\"; expected one of the choices good, bad; nearest: 'good'"
+    ]
+    assert file.choices == {"a": ("good", "bad")}
+
+
+def test_a_set_that_one_source_lists_holds_for_the_task_in_every_source(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"text": "fine", "label": "good"}')
+    (tmp_path / "b.jsonl").write_text('{"text": "dire", "label": "bad"}\n{"text": "odd", "label": "weird"}')
+    listed = RowSource(path="a.jsonl", task="mood", choices=["good", "bad"])
+    first, second = check([listed, RowSource(path="b.jsonl", task="mood")], tmp_path).files
+    assert (first.faults, [fault.row for fault in second.faults]) == ((), ["b.jsonl:2"])
+    assert first.choices == second.choices == {"mood": ("good", "bad")}
+
+
+def test_a_closed_set_is_found_over_all_files_of_a_task(tmp_path):
+    for name, label in (("a", "yes"), ("b", "no")):
+        lines = [json.dumps({"text": f"{name}{n}", "label": label}) for n in range(10)]
+        (tmp_path / f"{name}.jsonl").write_text("\n".join(lines))
+    files = check([RowSource(path="*.jsonl", task="t")], tmp_path).files
+    assert [file.choices for file in files] == [{"t": ("no", "yes")}] * 2
+
+
 @pytest.fixture(scope="module")
 def files():
     result = check([RowSource(path=["instructions/*.json*", "tasks/*.json*"])], SHARED)

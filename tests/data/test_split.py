@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from instructglm.config.data import Limit, SplitSettings
 from instructglm.core.ledger import Ledger
 from instructglm.core.records import Example, Message, Output, Split, example_id, prompt_hash
-from instructglm.data.split import Quota, split_examples
+from instructglm.data.split import Quota, key_of, split_examples
 
 THIRDS = SplitSettings(validation=0.3, test=0.3)
 
@@ -30,7 +30,7 @@ def example(
 
 def divide(examples, rules=THIRDS, limit=None):
     ledger = Ledger()
-    quotas = {one.id: Quota("sources[0]", limit or Limit()) for one in examples}
+    quotas = {key_of(one): Quota("sources[0]", limit or Limit()) for one in examples}
     return split_examples(examples, rules, quotas, ledger), ledger
 
 
@@ -111,8 +111,8 @@ def test_limits_keep_the_same_rows_whatever_the_file_order():
 
 def test_each_source_has_its_own_limit():
     first, second = [example(f"a{n}") for n in range(50)], [example(f"b{n}") for n in range(50)]
-    quotas = {one.id: Quota("sources[0]", Limit(train=3)) for one in first}
-    quotas |= {one.id: Quota("sources[1]", Limit(train=8)) for one in second}
+    quotas = {key_of(one): Quota("sources[0]", Limit(train=3)) for one in first}
+    quotas |= {key_of(one): Quota("sources[1]", Limit(train=8)) for one in second}
     splits = split_examples([*first, *second], THIRDS, quotas, Ledger())
     kept = [one.row.removeprefix("a.jsonl:")[0] for one in splits[Split.TRAIN]]
     assert (kept.count("a"), kept.count("b")) == (3, 8)

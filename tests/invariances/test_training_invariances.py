@@ -153,3 +153,17 @@ def test_saved_and_loaded_again_is_equal(tiny_model, tmp_path, settings):
     with torch.no_grad():
         expected = moved.model.eval()(input_ids=ids).logits
         assert torch.equal(next(opened).model(input_ids=ids).logits, expected)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "linear", "constant", "constant_with_warmup", "polynomial"])
+@pytest.mark.parametrize("steps", [1, 2, 7])
+def test_every_step_has_a_learning_rate_above_zero(tiny_model, tmp_path, schedule, steps):
+    moved = tuned(tiny_model, LoraTuning(rank=2))
+    settings = TrainingSettings(
+        max_steps=steps, batch_size=4, micro_batch_size=4, lr_scheduler_type=schedule, warmup_ratio=0.3
+    )
+    train(moved, features(), [], settings, CPU, tmp_path, SilentProgress())
+    rates = [line["learning_rate"] for line in read_metrics(tmp_path / "metrics.jsonl")]
+    assert len(rates) == steps
+    assert all(0 < rate <= settings.learning_rate for rate in rates)
+    assert max(rates) == pytest.approx(settings.learning_rate, rel=0.5)

@@ -38,6 +38,7 @@ def chat(
 
 def converse(speaker: Speaker, lines: Iterable[str], max_new_tokens: int) -> None:
     """Answer each line on standard output as the answer comes, until `/quit` or the last line."""
+    from instructglm.core.errors import RunError
     from instructglm.core.records import Message
 
     messages: list[Message] = []
@@ -48,9 +49,13 @@ def converse(speaker: Speaker, lines: Iterable[str], max_new_tokens: int) -> Non
             messages.clear()
             print("(forgotten)", flush=True)
         elif line:
-            messages.append(Message(role="user", content=line))
-            answer = _say(speaker.stream(tuple(messages), max_new_tokens))
-            messages.append(Message(role="assistant", content=answer))
+            asked = Message(role="user", content=line)
+            try:
+                answer = _say(speaker.stream((*messages, asked), max_new_tokens))
+            except RunError as error:  # such as a conversation that is too long: it can go on after /reset
+                print(error, file=sys.stderr, flush=True)
+                continue
+            messages += [asked, Message(role="assistant", content=answer)]
 
 
 def _say(pieces: Iterable[str]) -> str:

@@ -6,14 +6,17 @@ interruption. Any other exception is a bug of ours and keeps its traceback.
 
 from __future__ import annotations
 
-import os
+import signal
 import sys
+import warnings
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
 from instructglm.cli import chat, config, data, env, init, run
+from instructglm.cli.streams import drop_output, is_full, open_closed_streams
 from instructglm.core.errors import InstructGLMError
 
 _EXTRAS = {
@@ -25,6 +28,7 @@ _EXTRAS = {
     "sacrebleu",
     "rouge_score",
     "gguf",
+    "safetensors",
 }
 _CLOSED_PIPE = 141  # what a shell shows for a program that SIGPIPE ended
 
@@ -46,6 +50,13 @@ class Door(TyperGroup):
             )
         except BrokenPipeError as error:
             raise typer.Exit(_CLOSED_PIPE) from error
+        except OSError as error:
+            if error.filename is None:
+                raise
+            _refuse(
+                f"Error: {error.filename}: {error.strerror}",
+                "See that it is there, that it is what the command expects, and that you may read or write it.",
+            )
         except KeyboardInterrupt:
             _refuse("\nInterrupted: what is finished stays. Run the same command again to go on from there.")
 
@@ -73,17 +84,33 @@ app.add_typer(config.app, name="config")
 
 def main() -> None:
     """The console script."""
+    warnings.filterwarnings("ignore", category=FutureWarning)  # libraries to each other, not to our user
+    open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without our characters
+    _end_like_ctrl_c(signal.SIGTERM, signal.SIGHUP)
     try:
         try:
             app()
         finally:
             sys.stdout.flush()
-    except BrokenPipeError:
-        # The reader has gone (`| head`): there is nobody to tell, and Python must not flush again on its way out.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader has gone (`| head`): there is nobody to tell
+        drop_output()
         sys.exit(_CLOSED_PIPE)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        drop_output()
+        with suppress(OSError):  # it may be standard error that is full
+            print(f"Error: standard output: cannot write: {error.strerror}", file=sys.stderr, flush=True)
+        sys.exit(2)
+
+
+def _end_like_ctrl_c(*signals: signal.Signals) -> None:
+    """Let what asks this process to end be told and tidied up after; what is ignored (`nohup`) stays ignored."""
+    for number in signals:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 if __name__ == "__main__":

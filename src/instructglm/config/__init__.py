@@ -1,1 +1,1 @@
-"""TBD."""
+"""The experiment file as frozen types, one module a section."""

@@ -11,7 +11,8 @@ class ModelSettings(Section):
     """The model to tune."""
 
     name_or_path: str = "embedded"
-    """A hub id, a local folder, or `embedded` (SmolLM2-135M-Instruct, comes with the installation)."""
+    """A hub id, a local folder, or `embedded` (SmolLM2-135M-Instruct, comes with the installation).
+    A relative path starts at the experiment file's folder."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Arithmetic of training and evaluation alike. `auto` is bfloat16 where the hardware has it.
     Weights that are trained stay float32."""

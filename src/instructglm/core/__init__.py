@@ -1,1 +1,1 @@
-"""TBD."""
+"""What every stage agrees on."""

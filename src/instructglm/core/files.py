@@ -7,17 +7,21 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 from instructglm.core.errors import StorageError
 
 _NEXT_MOVE = {
     errno.ENOSPC: "Free some space, or choose another folder with --out, and run the same command again.",
+    errno.EFBIG: "No file may grow so large here (see `ulimit -f`): choose another folder with --out.",
     errno.EDQUOT: "Your quota is used up: free some space, or choose another folder with --out.",
     errno.EACCES: "Choose a folder you may write to, with --out.",
     errno.EPERM: "Choose a folder you may write to, with --out.",
     errno.EROFS: "The file system is read-only: choose another folder with --out.",
     errno.ENOTDIR: "A part of this path is a file: choose another folder with --out.",
+    errno.ENAMETOOLONG: "Choose a shorter name in the experiment, or a folder with a shorter path with --out.",
+    errno.EIO: "The disk fails: choose another with --out, and look after this one.",
     errno.EEXIST: "A file stands where a folder is needed: move it, or choose another folder with --out.",
 }
 
@@ -48,15 +52,17 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically; see `write_text`."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    beside = _beside(path)
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _clear_abandoned(path)
         try:
             with beside.open("wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)
+            _sync(path.parent)
         finally:
             beside.unlink(missing_ok=True)
 
@@ -68,13 +74,14 @@ def staged_folder(final: Path) -> Iterator[Path]:
     What stood at `final` is replaced as a whole. When the block fails, nothing
     is left behind and `final` is as it was.
     """
-    beside = final.with_name(f".{final.name}.{os.getpid()}.tmp")
+    beside = _beside(final)
     with storage_errors(final):
         final.parent.mkdir(parents=True, exist_ok=True)
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
+        _clear_abandoned(final)
         try:
+            beside.mkdir()
             yield beside
+            sync_folder(beside)
             replace_folder(beside, final)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
@@ -82,11 +89,57 @@ def staged_folder(final: Path) -> Iterator[Path]:
 
 def replace_folder(new: Path, final: Path) -> None:
     """Put folder `new` at `final`; an older `final` goes only once the new one is in place."""
-    old = final.with_name(f".{final.name}.{os.getpid()}.old")
+    old = _beside(final, "old.tmp")
     if final.exists():
         final.replace(old)
     new.replace(final)
+    _sync(final.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """See that all files under `folder` are on the disk, so that a power cut after a rename cannot empty them."""
+    for place in (folder, *folder.rglob("*")):
+        _sync(place)
+
+
+def _sync(place: Path) -> None:
+    opened = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
+
+
+def _beside(final: Path, ending: str = "tmp") -> Path:
+    """Where this process prepares what will stand at `final`."""
+    return final.with_name(f".{final.name}.{os.getpid()}.{ending}")
+
+
+def _clear_abandoned(final: Path) -> None:
+    """Remove what processes that were killed had prepared for `final`."""
+    for left in final.parent.glob(f".{escape(final.name)}.*.tmp"):
+        process = left.name.removeprefix(f".{final.name}.").partition(".")[0]
+        if process.isdigit() and (int(process) == os.getpid() or not _is_running(int(process))):
+            remove(left)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        return True
+    return True
+
+
+def remove(place: Path) -> None:
+    """Remove a file or a folder with all that is in it, if it is there."""
+    if place.is_dir() and not place.is_symlink():
+        shutil.rmtree(place, ignore_errors=True)
+    else:
+        place.unlink(missing_ok=True)
 
 
 def ensure_writable(folder: Path) -> None:
@@ -95,9 +148,10 @@ def ensure_writable(folder: Path) -> None:
     Raises:
         StorageError: they cannot; better told now than after an hour's work.
     """
-    probe = folder / f".{os.getpid()}.tmp"
+    probe = _beside(folder / "probe")
     with storage_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
+        _clear_abandoned(folder / "probe")
         try:
             probe.write_bytes(b"\n")
         finally:

@@ -15,6 +15,7 @@ Reason = Literal[
     "conflict",  # a closed question with two different answers
     "raters_split",  # the annotators' ratings fall between the labels
     "leaked",  # its group also stands in a held-out split
+    "unused",  # a part that the format cannot use; the rest of the row goes on
     "overlong",  # longer than max_length
     "over_limit",  # beyond the number of rows the experiment asked for
 ]

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Literal
+from pathlib import Path
+from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from instructglm.core.errors import StorageError
 from instructglm.core.ids import content_hash
 
 
@@ -21,6 +23,25 @@ class Record(BaseModel):
 
     # A diverged loss is a figure too: JSON has no word for it, so it stands as the text "NaN" or "Infinity".
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+def read_record(path: Path, kind: type[AnyRecord], hint: str) -> AnyRecord:
+    """A record that one of our JSON files holds; `hint` says how to get the file anew.
+
+    Raises:
+        StorageError: the file is missing or damaged.
+    """
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise StorageError(f"{path}: cannot read: {error.strerror}", hint=hint) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise StorageError(f"{path}: damaged: {place and place + ': '}{first['msg']}", hint=hint) from error
 
 
 class Split(StrEnum):
@@ -42,7 +63,7 @@ class Output(Record):
     """One accepted answer. `weight` is its share of the example's loss, before normalising."""
 
     text: str
-    weight: float = 1.0
+    weight: float = Field(1.0, gt=0, allow_inf_nan=False)
     annotator: str | None = None
 
 
@@ -133,7 +154,11 @@ class MetricRow(Record):
 
 
 class ComparisonRow(Record):
-    """Two models on the same items: `difference` is b minus a, paired item by item."""
+    """Two models on the same items: `difference` is b minus a, paired item by item.
+
+    `p_value` is the test's own; `p_adjusted` is Holm's, over all comparisons of
+    the same metric, and the one to decide by.
+    """
 
     task: str
     metric: str
@@ -144,5 +169,6 @@ class ComparisonRow(Record):
     high: float
     p_value: float
     n: int
+    p_adjusted: float | None = None
     test: str = ""
     verdict: str = ""

@@ -20,11 +20,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from instructglm.core.errors import RunError, StorageError
 from instructglm.core.files import storage_errors, write_text
-from instructglm.core.records import Record
+from instructglm.core.records import Record, read_record
 
 
 class Latest(Record):
@@ -62,12 +60,11 @@ class Workspace:
             StorageError: nothing stands here, or `latest.json` is damaged.
         """
         path = self.out / "latest.json"
-        try:
-            return Latest.model_validate_json(path.read_text(encoding="utf-8"))
-        except (OSError, ValidationError) as error:
+        if not path.exists():
             raise StorageError(
                 f"{self.out}: no finished run here", hint="Give the --out folder of an `instructglm run`."
-            ) from error
+            )
+        return read_record(path, Latest, hint="The command that made it writes it anew: run it once more.")
 
     def note(self, **folders: Path) -> None:
         """Remember which folders belong together."""
@@ -81,14 +78,16 @@ class Workspace:
 
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
-    """Keep a second process out of a folder that is being filled.
+    """Keep a second process from making the same folder; the lock lies beside it and ends with the process.
+
+    Who gets it looks once more whether the folder stands: another may just have finished.
 
     Raises:
         RunError: another process is at work there.
     """
     with storage_errors(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = (folder / ".lock").open("w")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = folder.with_name(f".{folder.name}.lock").open("w")
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

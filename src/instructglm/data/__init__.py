@@ -1,1 +1,1 @@
-"""TBD."""
+"""From raw rows to token ids."""

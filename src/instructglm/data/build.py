@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from instructglm.annotation.summary import RatedItem
-from instructglm.config.data import DataSettings
+from instructglm.config.data import DataSettings, RatingsSource, RowSource
 from instructglm.core.errors import DataError
 from instructglm.core.ids import content_hash, file_hash
 from instructglm.core.ledger import Ledger
 from instructglm.core.records import Example, Fault, Split
-from instructglm.data.choices import settle_choices
+from instructglm.data.choices import Wanted, settle_choices, wanted_by_task
 from instructglm.data.dataset import FORMAT_VERSION, Manifest, rows_by_reason
 from instructglm.data.sources import ReadFile, Reading, read_any, source_files
-from instructglm.data.split import Quota, Splits, split_examples
+from instructglm.data.split import Quota, RowKey, Splits, key_of, split_examples
 from instructglm.data.transforms import TRANSFORMS
 
 _SHOWN = 50  # faults spelled out in one message; the count is always whole
@@ -56,22 +56,22 @@ def build(settings: DataSettings, base: Path, tell: Callable[[str], None] = lamb
     built = Built({}, Ledger(), [])
     examples: list[Example] = []
     faults: list[Fault] = []
-    quotas: dict[str, Quota] = {}
+    quotas: dict[RowKey, Quota] = {}
+    said: list[tuple[str, Wanted]] = []
     for number, source in enumerate(settings.sources):
         reading = read_any(source, base)
         examples += reading.examples
-        quota = Quota(f"sources[{number}]", source.limit)
-        quotas |= {example.row: quota for example in reading.examples}
+        said += [(task, choices_of(source)) for task in dict.fromkeys(example.task for example in reading.examples)]
+        _add_quotas(quotas, reading, Quota(f"sources[{number}]", source.limit))
         faults += reading.faults
         built.files += reading.files
         _note_reading(built, reading)
         tell(f"read {len(reading.examples):,} examples from {_files_in_words(reading)}")
-    examples, unlisted = settle_choices(examples, _wanted_choices(settings, examples, quotas))
+    examples, unlisted = settle_choices(examples, wanted_by_task(said))
     _judge([*faults, *unlisted], settings, built.ledger)
     for name in settings.transforms:
         examples = TRANSFORMS[name](examples, built.ledger)
-    limits = {example.id: quotas[example.row] for example in examples}
-    built.splits = split_examples(examples, settings.split, limits, built.ledger)
+    built.splits = split_examples(examples, settings.split, quotas, built.ledger)
     _refuse_empty(built)
     return built
 
@@ -82,19 +82,25 @@ def _files_in_words(reading: Reading) -> str:
     return f"{first} and {len(others)} more" if others else first
 
 
-def _wanted_choices(
-    settings: DataSettings, examples: Sequence[Example], quotas: Mapping[str, Quota]
-) -> dict[str, list[str] | Literal["auto", "none"]]:
-    """Task -> what its sources say of its closed set; a list by one of them is stronger than another's silence."""
-    said: dict[str, list[str] | Literal["auto", "none"]] = {
-        f"sources[{number}]": getattr(source, "choices", "auto") for number, source in enumerate(settings.sources)
-    }
-    wanted: dict[str, list[str] | Literal["auto", "none"]] = {}
-    for example in examples:
-        choices = said[quotas[example.row].source]
-        if choices != "auto" or example.task not in wanted:
-            wanted[example.task] = choices
-    return wanted
+def choices_of(source: RowSource | RatingsSource) -> Wanted:
+    """What a source says of its closed set; the answers to rated texts are always one."""
+    return source.choices if isinstance(source, RowSource) else "auto"
+
+
+def _add_quotas(quotas: dict[RowKey, Quota], reading: Reading, quota: Quota) -> None:
+    """Note which source each row came from.
+
+    Raises:
+        DataError: two sources with different limits read the same rows.
+    """
+    for example in reading.examples:
+        other = quotas.setdefault(key_of(example), quota)
+        if other.limit != quota.limit:
+            raise DataError(
+                f"data.{other.source} and data.{quota.source} both read {example.row} under the task {example.task}, "
+                "with different limits",
+                hint="Give one of them a `task` of its own, or both the same `limit`.",
+            )
 
 
 def _note_reading(built: Built, reading: Reading) -> None:

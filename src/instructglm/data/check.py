@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import Field
 
 from instructglm.config.data import RatingsSource, RowSource
 from instructglm.core.errors import DataError
-from instructglm.core.records import Example, Fault, Record
-from instructglm.data.choices import find_choices
+from instructglm.core.records import Fault, Record
+from instructglm.data.choices import Wanted, settle_choices, wanted_by_task
 from instructglm.data.formats.belle import UNLISTED_ANSWER
 from instructglm.data.sources import Reading, expand, read_any, read_file
 
@@ -70,29 +71,65 @@ class CheckResult(Record):
 
 
 def check(sources: Sequence[RowSource | RatingsSource], base: Path) -> CheckResult:
-    """Read every file of these sources and say what is in it. Never raises for what stands in a file."""
-    return CheckResult(files=tuple(file for source in sources for file in _check_source(source, base)))
+    """Read every file of these sources and say what is in it. Never raises for what stands in a file.
+
+    As in a build, a task's closed set of answers is settled over all files that
+    have examples of it, and an answer outside it is a fault of its row.
+    """
+    files = [file for source in sources for file in _read_source(source, base)]
+    closed, unlisted = _settle([file for file in files if isinstance(file, _Read)])
+    return CheckResult(
+        files=tuple(file if isinstance(file, FileCheck) else _summary(file, closed, unlisted) for file in files)
+    )
 
 
-def _check_source(source: RowSource | RatingsSource, base: Path) -> list[FileCheck]:
+@dataclass(frozen=True)
+class _Read:
+    """A file that could be read, and what its source says of its answers."""
+
+    shown: str
+    reading: Reading
+    choices: Wanted
+
+
+def _read_source(source: RowSource | RatingsSource, base: Path) -> list[_Read | FileCheck]:
     shown = source.path if isinstance(source.path, str) else ", ".join(source.path)
     try:
         if isinstance(source, RatingsSource):
-            return [_summary(read_any(source, base), shown)]
-        return [_check_file(path, name, source) for path, name in expand(source.path, base)]
+            return [_Read(shown, read_any(source, base), "auto")]
+        return [_read_one(path, name, source) for path, name in expand(source.path, base)]
     except DataError as error:
         return [FileCheck(path=shown, error=str(error))]
 
 
-def _check_file(path: Path, shown: str, source: RowSource) -> FileCheck:
+def _read_one(path: Path, shown: str, source: RowSource) -> _Read | FileCheck:
     try:
-        return _summary(read_file(path, shown, source), shown)
+        return _Read(shown, read_file(path, shown, source), source.choices)
     except DataError as error:
         return FileCheck(path=shown, error=str(error))
 
 
-def _summary(reading: Reading, shown: str) -> FileCheck:
+def _settle(files: Sequence[_Read]) -> tuple[dict[str, tuple[str, ...]], dict[str, list[Fault]]]:
+    """Closed task -> its answers, and row -> its answer that is none of them."""
+    examples = [example for file in files for example in file.reading.examples]
+    wanted = wanted_by_task((task, file.choices) for file in files for task in _tasks(file))
+    settled, faults = settle_choices(examples, wanted)
+    unlisted: dict[str, list[Fault]] = {}
+    for fault in faults:
+        unlisted.setdefault(fault.row, []).append(fault)
+    own = {example.row for example in examples if example.choices}
+    return {one.task: one.choices for one in settled if one.choices and one.row not in own}, unlisted
+
+
+def _tasks(file: _Read) -> dict[str, int]:
+    """Task -> examples."""
+    return dict(Counter(example.task for example in file.reading.examples))
+
+
+def _summary(file: _Read, closed: Mapping[str, tuple[str, ...]], unlisted: Mapping[str, list[Fault]]) -> FileCheck:
+    reading, shown = file.reading, file.shown
     examples = reading.examples
+    rows = dict.fromkeys(example.row for example in examples)
     prompts = ["\n\n".join(message.content for message in example.messages) for example in examples]
     outputs = [reference for example in examples for reference in example.references]
     return FileCheck(
@@ -101,26 +138,18 @@ def _summary(reading: Reading, shown: str) -> FileCheck:
         num_rows=reading.files[0].num_rows,
         num_examples=len(examples),
         num_with_several_outputs=sum(len(example.outputs) > 1 for example in examples),
-        tasks=dict(Counter(example.task for example in examples)),
+        tasks=_tasks(file),
         splits=dict(Counter(example.split.value for example in examples if example.split)),
-        choices=_choices(examples),
+        choices={task: closed[task] for task in _tasks(file) if task in closed},
         num_with_own_choices=sum(bool(example.choices) for example in examples),
         num_answers_not_among_own_choices=sum(bool(example.metadata.get(UNLISTED_ANSWER)) for example in examples),
         num_raters_split=len(reading.ledger),
         empty_rows=tuple(f"{empty.row}: {empty.field}" for empty in reading.empty),
-        faults=tuple(reading.faults),
+        faults=(*reading.faults, *(fault for row in rows for fault in unlisted.get(row, ()))),
         prompt_lengths=_lengths(prompts),
         output_lengths=_lengths(outputs),
         cjk_share=_cjk_share([*prompts, *outputs]),
     )
-
-
-def _choices(examples: Sequence[Example]) -> dict[str, tuple[str, ...]]:
-    by_task: dict[str, list[Example]] = {}
-    for example in examples:
-        by_task.setdefault(example.task, []).append(example)
-    found = {task: find_choices(members) for task, members in by_task.items()}
-    return {task: choices for task, choices in found.items() if choices}
 
 
 def _lengths(texts: Iterable[str]) -> Lengths | None:

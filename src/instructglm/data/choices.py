@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from instructglm.core.lookup import nearest
 from instructglm.core.records import Example, Fault
@@ -13,6 +13,9 @@ _MAX_CHOICES = 64
 _MIN_EXAMPLES_PER_CHOICE = 8
 _MAX_CHARACTERS = 60  # of a choice; a longer answer is a sentence
 _SHARE_OF_LABELS = 0.98  # of examples whose answer is one short text
+
+Wanted: TypeAlias = Sequence[str] | Literal["auto", "none"]
+"""What a source says of its closed set of answers."""
 
 
 def find_choices(examples: Iterable[Example]) -> tuple[str, ...]:
@@ -39,14 +42,12 @@ def apply_choices(examples: Sequence[Example], choices: Sequence[str]) -> list[E
     """Each example with these choices, or a fault where one of its outputs is not among them.
 
     Outer blanks of an output do not count. An example with choices of its own
-    keeps them. Without choices the examples come back as they are.
+    keeps them, and is held to them. Without choices the examples come back as they are.
     """
     return [_apply(example, tuple(choices)) for example in examples]
 
 
-def settle_choices(
-    examples: Sequence[Example], wanted: Mapping[str, Sequence[str] | Literal["auto", "none"]]
-) -> tuple[list[Example], list[Fault]]:
+def settle_choices(examples: Sequence[Example], wanted: Mapping[str, Wanted]) -> tuple[list[Example], list[Fault]]:
     """Examples of several tasks with their closed sets of answers, in the same order, and the rows that fit none.
 
     `wanted` has for a task its choices, `auto` (the default: found over all its
@@ -61,7 +62,16 @@ def settle_choices(
     return [result for result in settled if isinstance(result, Example)], faults
 
 
-def _choices_of(examples: Sequence[Example], wanted: Sequence[str] | Literal["auto", "none"]) -> tuple[str, ...]:
+def wanted_by_task(said: Iterable[tuple[str, Wanted]]) -> dict[str, Wanted]:
+    """Task -> what its sources say of its closed set; a list by one of them is stronger than another's silence."""
+    wanted: dict[str, Wanted] = {}
+    for task, choices in said:
+        if choices != "auto" or task not in wanted:
+            wanted[task] = choices
+    return wanted
+
+
+def _choices_of(examples: Sequence[Example], wanted: Wanted) -> tuple[str, ...]:
     if isinstance(wanted, str):
         return find_choices(examples) if wanted == "auto" else ()
     return tuple(wanted)
@@ -72,7 +82,8 @@ def _is_label(answer: tuple[str, ...]) -> bool:
 
 
 def _apply(example: Example, choices: tuple[str, ...]) -> Example | Fault:
-    if example.choices or not choices:
+    choices = example.choices or choices
+    if not choices:
         return example
     outputs = []
     for output in example.outputs:

@@ -60,8 +60,8 @@ def read_examples(folder: Path, split: Split) -> list[Example]:
     path = folder / f"{split.value}.parquet"
     try:
         return [_from_row(row) for row in pq.read_table(path).to_pylist()]
-    except (OSError, pa.ArrowException, ValidationError) as error:
-        raise StorageError(f"{path}: damaged or missing: {error}", hint=_REBUILD) from error
+    except (OSError, pa.ArrowException, ValueError, KeyError) as error:
+        raise _unreadable(path, error) from error
 
 
 def write_ledger(folder: Path, entries: Sequence[LedgerEntry]) -> None:
@@ -70,11 +70,19 @@ def write_ledger(folder: Path, entries: Sequence[LedgerEntry]) -> None:
 
 
 def read_ledger(folder: Path) -> list[LedgerEntry]:
-    """The entries of a dataset's or a run's ledger; none where there is no ledger."""
+    """The entries of a dataset's or a run's ledger; none where there is no ledger.
+
+    Raises:
+        StorageError: it is damaged.
+    """
     path = folder / LEDGER
     if not path.exists():
         return []
-    return [LedgerEntry.model_validate_json(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    try:
+        # Not splitlines(): it also splits at line separators that may stand inside a text.
+        return [LedgerEntry.model_validate_json(line) for line in path.read_bytes().split(b"\n") if line]
+    except (OSError, ValidationError) as error:
+        raise _unreadable(path, error) from error
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -90,9 +98,14 @@ def read_manifest(folder: Path) -> Manifest:
     """
     path = folder / MANIFEST
     try:
-        return Manifest.model_validate_json(path.read_text(encoding="utf-8"))
+        manifest = Manifest.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise StorageError(f"{path}: damaged or missing: {error}", hint=_REBUILD) from error
+        raise _unreadable(path, error) from error
+    if manifest.format_version != FORMAT_VERSION:
+        raise StorageError(
+            f"{path}: found format version {manifest.format_version}; expected {FORMAT_VERSION}", hint=_REBUILD
+        )
+    return manifest
 
 
 def rows_by_reason(entries: Sequence[LedgerEntry]) -> Mapping[str, tuple[str, ...]]:
@@ -104,6 +117,11 @@ def rows_by_reason(entries: Sequence[LedgerEntry]) -> Mapping[str, tuple[str, ..
 
 
 _REBUILD = "Remove the folder and run the command again: the dataset is built anew."
+
+
+def _unreadable(path: Path, error: Exception) -> StorageError:
+    first = (str(error).splitlines() or [type(error).__name__])[0]
+    return StorageError(f"{path}: {'damaged' if path.exists() else 'missing'}: {first}", hint=_REBUILD)
 
 
 def _to_row(example: Example) -> dict[str, Any]:

@@ -35,17 +35,17 @@ def preview(example: Example, template: Template, output: int = 0) -> Preview:
 
 
 def token_texts(token_ids: Sequence[int], template: Template) -> list[str]:
-    """The text that each token adds.
+    """The text that each token adds; joined, they are the text of the whole.
 
     Where a character is spread over several tokens, the last of them has it
     and the others are empty.
     """
+    decode = template.tokenizer.decode
     texts: list[str] = []
-    held: list[int] = []
-    for token in token_ids:
-        held.append(token)
-        text = template.tokenizer.decode(held)
-        whole = not text.endswith("\ufffd")
-        texts.append(text if whole else "")
-        held = [] if whole else held
+    start = shown = 0  # tokens [start, shown) are the last piece: some tokenizers decode a token differently without it
+    for end in range(1, len(token_ids) + 1):
+        before, after = decode(token_ids[start:shown]), decode(token_ids[start:end])
+        whole = not after.endswith("\ufffd") or end == len(token_ids)
+        texts.append(after[len(before) :] if whole else "")
+        start, shown = (shown, end) if whole else (start, shown)
     return texts

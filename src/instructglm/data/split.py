@@ -20,12 +20,20 @@ class Quota:
     limit: Limit
 
 
+RowKey = tuple[str, str]
+
+
+def key_of(example: Example) -> RowKey:
+    """The row that an example was read from, and its task: what no transform changes."""
+    return example.row, example.task
+
+
 _STRICTEST_FIRST = (Split.TEST, Split.VALIDATION, Split.TRAIN)
 Splits = dict[Split, list[Example]]
 
 
 def split_examples(
-    examples: Sequence[Example], settings: SplitSettings, limits: Mapping[str, Quota], ledger: Ledger
+    examples: Sequence[Example], settings: SplitSettings, limits: Mapping[RowKey, Quota], ledger: Ledger
 ) -> Splits:
     """Every example in its split, less what leaks and what is over the limit of its source.
 
@@ -80,18 +88,18 @@ def _without_leaks(splits: Splits, settings: SplitSettings, ledger: Ledger) -> S
     return {split: clean[split] for split in Split}
 
 
-def _limited(splits: Splits, limits: Mapping[str, Quota], ledger: Ledger) -> Splits:
+def _limited(splits: Splits, limits: Mapping[RowKey, Quota], ledger: Ledger) -> Splits:
     """Of each source and split as many as its limit allows, chosen by a hash: file order does not matter."""
     limited: Splits = {}
     for split, examples in splits.items():
         places = Counter[str]()
-        over: set[str] = set()
-        for example in sorted(examples, key=lambda example: unit_interval("limit", example.id)):
-            quota = limits[example.id]
+        over: set[int] = set()
+        for index, example in sorted(enumerate(examples), key=lambda pair: unit_interval("limit", pair[1].id)):
+            quota = limits[key_of(example)]
             count = getattr(quota.limit, split.value)
             places[quota.source] += 1
             if count is not None and places[quota.source] > count:
-                over.add(example.id)
+                over.add(index)
                 ledger.drop(example.row, "over_limit", f"{split} is limited to {count}", task=example.task)
-        limited[split] = [example for example in examples if example.id not in over]
+        limited[split] = [example for index, example in enumerate(examples) if index not in over]
     return limited

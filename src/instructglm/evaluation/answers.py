@@ -81,15 +81,17 @@ def accepted_choices(example: Example) -> tuple[str, ...]:
     Raises:
         RunError: an output is not among the choices.
     """
-    by_form = {comparable(choice): choice for choice in example.choices}
-    unknown = [text for text in example.references if comparable(text) not in by_form]
+    by_form = {comparable(choice): choice for choice in reversed(example.choices)}
+    by_form |= {choice: choice for choice in example.choices}  # the very text before one of equal form
+    meant = [by_form.get(text, by_form.get(comparable(text))) for text in example.references]
+    unknown = [text for text, choice in zip(example.references, meant, strict=True) if choice is None]
     if unknown or not example.references:
         found = f"found {unknown[0]!r}" if unknown else "there is no output"
         raise RunError(
             f"{example.row}: output: {found}; expected one of the choices {', '.join(map(repr, example.choices))}",
             hint="Correct the row, or add the answer to the source's `choices`.",
         )
-    return tuple(dict.fromkeys(by_form[comparable(text)] for text in example.references))
+    return tuple(dict.fromkeys(choice for choice in meant if choice is not None))
 
 
 def likeliest_choice(example: Example, prediction: Prediction) -> str:
@@ -133,7 +135,8 @@ def _closed(
 ) -> Answers:
     references = [_reference(example, choice) for (example, _), choice in zip(pairs, chosen, strict=True)]
     labels = tuple(dict.fromkeys(choice for example in examples for choice in example.choices))
-    if not _are_classes(labels, examples):
+    are_classes = _are_classes(labels, examples)
+    if not are_classes:
         names = [name for name in names if not name.startswith(_OVER_CLASSES)]
         chosen = [_verdict(*pair) for pair in zip(references, chosen, strict=True)]
         references, labels, per_class = ["right"] * len(references), ("right", "wrong"), False
@@ -146,7 +149,7 @@ def _closed(
         contributions=classification.contributions(rows, columns, len(labels)),
         figures={**figures, **(_class_figures(labels) if per_class else {})},
         shares=_closed_shares(np.array(rows), np.array(columns), labels if per_class else ()),
-        labels=labels if labels != ("right", "wrong") and len(labels) <= MAX_LABELS else (),
+        labels=labels if are_classes and len(labels) <= MAX_LABELS else (),
         confusion=classification.confusion(rows, columns, len(labels)),
     )
 

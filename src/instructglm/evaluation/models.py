@@ -8,9 +8,12 @@ from pathlib import Path
 
 import torch
 from peft import PeftModel
+from safetensors import SafetensorError
+from transformers import PreTrainedModel
 
 from instructglm.config.evaluation import BASE, TUNED, EvaluationSettings, OtherModel
 from instructglm.config.experiment import Experiment
+from instructglm.core.errors import ModelError
 from instructglm.data.templates import template_for
 from instructglm.evaluation.predict import Predictor
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
@@ -41,6 +44,11 @@ def model_names(settings: EvaluationSettings) -> list[str]:
     return [model if isinstance(model, str) else model.name for model in settings.models]
 
 
+def other_models(settings: EvaluationSettings) -> list[OtherModel]:
+    """Those beside base and tuned."""
+    return [model for model in settings.models if isinstance(model, OtherModel)]
+
+
 def predictors(
     settings: EvaluationSettings,
     wanted: Collection[str],
@@ -59,8 +67,8 @@ def predictors(
         places = {BASE: base, TUNED: str(run / WHOLE)}
         for name in (name for name in places if name in wanted):
             yield _whole(name, places[name], setting)
-    for other in settings.models:
-        if isinstance(other, OtherModel) and other.name in wanted:
+    for other in other_models(settings):
+        if other.name in wanted:
             yield _whole(other.name, other.name_or_path, setting)
 
 
@@ -68,13 +76,29 @@ def _with_adapter(wanted: Collection[str], base: str, adapter: Path, setting: Ar
     if not {BASE, TUNED} & set(wanted):
         return
     model, tokenizer = load(base, dtype=setting.dtype, attn_implementation=setting.attention)
-    adapted = PeftModel.from_pretrained(model, adapter).to(setting.device).eval()
+    adapted = _adapt(model, adapter).to(setting.device).eval()
     template = template_for(tokenizer)
     if BASE in wanted:
         with adapted.disable_adapter():
             yield Predictor(BASE, adapted, template, setting.device, setting.dtype)
     if TUNED in wanted:
         yield Predictor(TUNED, adapted, template, setting.device, setting.dtype)
+
+
+def _adapt(model: PreTrainedModel, adapter: Path) -> PeftModel:
+    """The model with its adapter.
+
+    Raises:
+        ModelError: the adapter is damaged, or was made for another model.
+    """
+    try:
+        return PeftModel.from_pretrained(model, adapter)
+    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ModelError(
+            f"{adapter}: damaged, or made for another model: {first}",
+            hint=f"Remove the run's folder {adapter.parent} and run again to train anew.",
+        ) from error
 
 
 def _whole(name: str, place: str, setting: Arithmetic) -> Predictor:

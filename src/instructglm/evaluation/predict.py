@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from transformers import DynamicCache, PreTrainedModel
@@ -29,6 +30,13 @@ class Predictor:
     template: Template
     device: torch.device
     dtype: torch.dtype
+
+    @cached_property
+    def stop_ids(self) -> list[int]:
+        """The tokens that end an answer: the template's, and those that the model was made with."""
+        shipped = self.model.generation_config.eos_token_id
+        others = shipped if isinstance(shipped, list) else [shipped]
+        return sorted({self.template.stop_id, *(token for token in others if token is not None)})
 
     def arithmetic(self) -> AbstractContextManager[object]:
         return nullcontext() if self.dtype == torch.float32 else torch.autocast(self.device.type, self.dtype)
@@ -183,18 +191,19 @@ def _generate(predictor: Predictor, prefill: _Prefill, limit: int) -> list[list[
         past_key_values=prefill.cache,
         max_new_tokens=limit,
         do_sample=False,
-        eos_token_id=predictor.template.stop_id,
+        eos_token_id=predictor.stop_ids,
         pad_token_id=predictor.template.stop_id,
     )
-    return [_until_stop(row, predictor.template.stop_id) for row in output[:, prefill.input_ids.shape[1] :].tolist()]
+    return [_until_stop(row, predictor.stop_ids) for row in output[:, prefill.input_ids.shape[1] :].tolist()]
 
 
-def _until_stop(tokens: list[int], stop_id: int) -> list[int]:
-    return tokens[: tokens.index(stop_id) + 1] if stop_id in tokens else tokens
+def _until_stop(tokens: list[int], stop_ids: Sequence[int]) -> list[int]:
+    end = next((place for place, token in enumerate(tokens, start=1) if token in stop_ids), len(tokens))
+    return tokens[:end]
 
 
 def _prediction(predictor: Predictor, item: _Item, tokens: list[int], logprobs: tuple[float, ...]) -> Prediction:
-    stopped = tokens[-1:] == [predictor.template.stop_id]
+    stopped = bool(tokens) and tokens[-1] in predictor.stop_ids
     text = predictor.template.tokenizer.decode(tokens[:-1] if stopped else tokens, skip_special_tokens=True)
     return Prediction(
         example_id=item.example.id,

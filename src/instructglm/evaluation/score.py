@@ -23,7 +23,7 @@ from instructglm.evaluation.answers import (
 from instructglm.evaluation.compare import Paired, Resampling, check_same_items, compare_figures, compare_shares
 from instructglm.evaluation.intervals import Interval, bootstrap, proportion
 from instructglm.evaluation.verdict import Compared, comparison_rows
-from instructglm.report.contents import Confusion
+from instructglm.report.contents import Confusion, Unscored
 
 COMPARED = {
     "likelihood": ("accuracy", "macro_f1"),
@@ -32,15 +32,6 @@ COMPARED = {
 }
 """The metrics that models are compared in, by how the answers were read."""
 _MAX_NAMED = 5
-
-
-class Unscored(Record):
-    """How many items of a task a model gave no prediction for, and why. They are in no figure's n."""
-
-    model: str
-    task: str
-    reason: str
-    num_items: int
 
 
 class Scores(Record):

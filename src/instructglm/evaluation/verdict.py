@@ -90,6 +90,7 @@ def _row(one: Compared, adjusted: float, num_tests: int, confidence: float) -> C
         low=paired.low,
         high=paired.high,
         p_value=paired.p_value,
+        p_adjusted=adjusted,
         n=paired.n,
         test=paired.test + (f", Holm over {num_tests} in the verdict" if num_tests > 1 else ""),
         verdict=sentence(one, adjusted, num_tests, confidence),

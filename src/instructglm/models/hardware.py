@@ -7,19 +7,30 @@ from typing import Literal
 
 import torch
 
+from instructglm.core.errors import ModelError
+
 _SHORT = 256  # tokens
 _BF16_FLAGS = {"avx512_bf16", "amx_bf16", "bf16"}  # x86 and Arm names in /proc/cpuinfo
 
 
 def choose_device(wanted: Literal["auto", "cpu", "cuda", "mps"] = "auto") -> torch.device:
-    """The device to compute on; `auto` takes the first accelerator there is."""
-    if wanted != "auto":
-        return torch.device(wanted)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    if torch.backends.mps.is_available():
-        return torch.device("mps")
-    return torch.device("cpu")
+    """The device to compute on; `auto` takes the first accelerator there is.
+
+    Raises:
+        ModelError: the wanted device is not there.
+    """
+    there = [name for name, is_there in _devices().items() if is_there]
+    if wanted != "auto" and wanted not in there:
+        raise ModelError(
+            f"model.device is {wanted}; found {', '.join(there)}",
+            hint="Set it to `auto`, or install a torch that is built for this machine's accelerator.",
+        )
+    return torch.device(there[0] if wanted == "auto" else wanted)
+
+
+def _devices() -> dict[str, bool]:
+    """Kinds of devices, best first, and whether they are there."""
+    return {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
 
 
 def choose_dtype(wanted: Literal["auto", "float32", "bfloat16"], device: torch.device) -> torch.dtype:

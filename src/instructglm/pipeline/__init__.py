@@ -13,7 +13,7 @@ from instructglm.core.progress import Progress
 from instructglm.core.workspace import Workspace
 from instructglm.data.preview import Preview
 from instructglm.pipeline.data_stage import build_dataset, preview_examples
-from instructglm.pipeline.job import Job
+from instructglm.pipeline.job import Job, with_model_folders
 
 
 def run(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str) -> Path:
@@ -45,11 +45,13 @@ def train(experiment: Experiment, base: Path, out: Path, progress: Progress, com
 
 def evaluate(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
     """The folder of predictions and scores of all models on the test split."""
-    from instructglm.pipeline.evaluation_stage import evaluate_run
+    from instructglm.pipeline.evaluation_stage import evaluate_run, require_evaluable
+    from instructglm.pipeline.training_stage import train_run
 
     job = _job(experiment, base, out, progress, command)
     dataset = build_dataset(job)
-    return evaluate_run(job, dataset, _trained(job, dataset))
+    require_evaluable(job, dataset)
+    return evaluate_run(job, dataset, train_run(job, dataset))
 
 
 def compare(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> list[Path]:
@@ -62,12 +64,14 @@ def compare(experiment: Experiment, base: Path, out: Path, progress: Progress, c
 
 def report(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
     """The path of the report's page; every stage before it is done first if need be."""
-    from instructglm.pipeline.evaluation_stage import evaluate_run
+    from instructglm.pipeline.evaluation_stage import evaluate_run, require_evaluable
     from instructglm.pipeline.report_stage import write_comparisons, write_whole_report
+    from instructglm.pipeline.training_stage import train_run
 
     job = _job(experiment, base, out, progress, command)
     dataset = build_dataset(job)
-    trained = _trained(job, dataset)
+    require_evaluable(job, dataset)
+    trained = train_run(job, dataset)
     scores = evaluate_run(job, dataset, trained)
     write_comparisons(job.workspace, scores)
     return write_whole_report(job, dataset, trained, scores)
@@ -78,11 +82,6 @@ def preview(experiment: Experiment, base: Path, out: Path, n: int = 3) -> list[P
     return preview_examples(experiment, base, out, n)
 
 
-def _trained(job: Job, dataset: Path) -> Path:
-    from instructglm.pipeline.training_stage import train_run
-
-    return train_run(job, dataset)
-
-
 def _job(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str) -> Job:
-    return Job(experiment, base.resolve(), Workspace(out.resolve()), progress, command)
+    base = base.resolve()
+    return Job(with_model_folders(experiment, base), base, Workspace(out.resolve()), progress, command)

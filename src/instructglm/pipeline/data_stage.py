@@ -13,13 +13,13 @@ from instructglm.core.files import staged_folder, write_text
 from instructglm.core.progress import SilentProgress
 from instructglm.core.records import Split
 from instructglm.core.seeds import derived_seed
-from instructglm.core.workspace import Workspace
+from instructglm.core.workspace import Workspace, exclusive
 from instructglm.data import build as building
 from instructglm.data.dataset import read_examples, write_examples, write_ledger, write_manifest
 from instructglm.data.preview import Preview, preview
 from instructglm.data.templates import template_for
 from instructglm.pipeline.data_card import make_data_card
-from instructglm.pipeline.job import Job
+from instructglm.pipeline.job import Job, with_model_folders
 from instructglm.report.card import card_markdown
 from instructglm.report.contents import AgreementSummary
 
@@ -28,19 +28,23 @@ CARD = "card.json"
 
 def build_dataset(job: Job) -> Path:
     """The dataset folder of this experiment; built where it does not stand yet."""
-    settings = job.experiment.data
-    digest = building.dataset_hash(settings, job.base)
+    digest = building.dataset_hash(job.experiment.data, job.base)
     folder = job.workspace.dataset(job.experiment.name, digest)
     if folder.exists():
         job.skip(folder)
     else:
-        with job.timed("data"):
-            built = building.build(settings, job.base, job.progress.say)
-            _write(job, built, digest, folder)
-        counts = ", ".join(f"{len(examples):,} {split.value}" for split, examples in built.splits.items())
-        job.progress.say(f"dataset: {counts}; {len(built.ledger):,} rows in the ledger")
+        with exclusive(folder), job.timed("data"):
+            if not folder.exists():
+                _build(job, digest, folder)
     job.workspace.note(dataset=folder)
     return folder
+
+
+def _build(job: Job, digest: str, folder: Path) -> None:
+    built = building.build(job.experiment.data, job.base, job.progress.say)
+    _write(job, built, digest, folder)
+    counts = ", ".join(f"{len(examples):,} {split.value}" for split, examples in built.splits.items())
+    job.progress.say(f"dataset: {counts}; {len(built.ledger):,} rows in the ledger")
 
 
 def _write(job: Job, built: building.Built, digest: str, final: Path) -> None:
@@ -74,7 +78,9 @@ def preview_examples(experiment: Experiment, base: Path, out: Path, n: int) -> l
     """
     from instructglm.models.loading import load_tokenizer
 
-    job = Job(experiment, base.resolve(), Workspace(out.resolve()), SilentProgress(), "")
+    base = base.resolve()
+    experiment = with_model_folders(experiment, base)
+    job = Job(experiment, base, Workspace(out.resolve()), SilentProgress(), "")
     examples = read_examples(build_dataset(job), Split.TRAIN)
     if not examples:
         raise DataError("there is no training example to look at")

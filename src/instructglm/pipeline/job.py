@@ -35,3 +35,24 @@ class Job:
     def skip(self, folder: Path) -> None:
         """Say that a finished folder is used as it is."""
         self.progress.say(f"{folder.relative_to(self.workspace.out)} is up to date: skipped")
+
+
+def with_model_folders(experiment: Experiment, base: Path) -> Experiment:
+    """The experiment with model folders as absolute paths: like data, they start at the experiment file's folder.
+
+    What is no folder there stays as it is: a hub id, or `embedded`.
+    """
+    model = experiment.model.model_copy(update={"name_or_path": _located(experiment.model.name_or_path, base)})
+    models = [
+        other
+        if isinstance(other, str)
+        else other.model_copy(update={"name_or_path": _located(other.name_or_path, base)})
+        for other in experiment.evaluation.models
+    ]
+    evaluation = experiment.evaluation.model_copy(update={"models": models})
+    return experiment.model_copy(update={"model": model, "evaluation": evaluation})
+
+
+def _located(name_or_path: str, base: Path) -> str:
+    folder = base / Path(name_or_path).expanduser()
+    return str(folder.resolve()) if folder.is_dir() else name_or_path

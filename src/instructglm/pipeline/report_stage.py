@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from instructglm.core.errors import StorageError
 from instructglm.core.files import write_text
 from instructglm.core.ids import canonical_json
 from instructglm.core.ledger import LedgerEntry
-from instructglm.core.records import ComparisonRow, Split
+from instructglm.core.records import ComparisonRow, Split, read_record
 from instructglm.core.workspace import Workspace
 from instructglm.data.dataset import read_examples, read_ledger
 from instructglm.evaluation.samples import samples
@@ -29,11 +28,7 @@ def read_scores(folder: Path) -> Scores:
     Raises:
         StorageError: they are missing or damaged.
     """
-    path = folder / SCORES
-    try:
-        return Scores.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StorageError(f"{path}: damaged or missing: {error}", hint="Remove the folder and run again.") from error
+    return read_record(folder / SCORES, Scores, hint="Remove this file and run the command again.")
 
 
 def write_comparisons(workspace: Workspace, evaluation: Path) -> list[Path]:
@@ -66,6 +61,7 @@ def write_whole_report(job: Job, dataset: Path, run: Path, evaluation: Path) -> 
         confusions=scores.confusions,
         samples=samples(examples, read_all_predictions(evaluation, settings)),
         environment=describe_environment(job),
+        unscored=scores.unscored,
     )
     return write_report(report, job.workspace.report)
 
@@ -82,12 +78,9 @@ def _verdicts(scores: Scores) -> list[str]:
 
 def _data_card(dataset: Path, encoding: list[LedgerEntry]) -> DataCard:
     """The dataset's card with what its encoding for this model left out added to the ledger."""
-    try:
-        card = DataCard.model_validate_json((dataset / CARD).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise StorageError(
-            f"{dataset / CARD}: damaged or missing: {error}", hint="Remove the folder and run again."
-        ) from error
+    card = read_record(
+        dataset / CARD, DataCard, hint=f"Remove the folder {dataset} and run again: the dataset is built anew."
+    )
     counts = dict(card.ledger_counts)
     for entry in encoding:
         counts[entry.reason] = counts.get(entry.reason, 0) + 1

@@ -5,11 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
-from instructglm.core.errors import StorageError
 from instructglm.core.files import write_text
-from instructglm.core.records import Record
+from instructglm.core.records import Record, read_record
 from instructglm.report.contents import TrainingCard
 
 _FILE = "run.json"
@@ -30,11 +27,12 @@ def read_run(folder: Path) -> RunManifest:
     Raises:
         StorageError: it is missing or damaged.
     """
-    path = folder / _FILE
-    try:
-        return RunManifest.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise StorageError(f"{path}: damaged or missing: {error}", hint="Remove the folder and train again.") from error
+    return read_record(folder / _FILE, RunManifest, hint=f"Remove the folder {folder} and run again to train anew.")
+
+
+def has_manifest(folder: Path) -> bool:
+    """Whether training here came to its end."""
+    return (folder / _FILE).exists()
 
 
 def write_run(folder: Path, manifest: RunManifest) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 from instructglm.config.loading import to_yaml
 from instructglm.core.errors import DataError, RunError
-from instructglm.core.files import replace_folder, write_text
+from instructglm.core.files import remove, replace_folder, sync_folder, write_text
 from instructglm.core.ids import content_hash
 from instructglm.core.ledger import Ledger
 from instructglm.core.records import Split
@@ -19,10 +18,10 @@ from instructglm.data.templates import Template, template_for
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
 from instructglm.pipeline.job import Job
-from instructglm.pipeline.run_manifest import RunManifest, write_run
+from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
 from instructglm.report.contents import CurvePoint, TrainingCard
 from instructglm.training.batches import make_plan
-from instructglm.training.checkpoint import RunState
+from instructglm.training.checkpoint import RunState, tensor_storage
 from instructglm.training.loop import Setting, train
 from instructglm.training.metrics_log import read_metrics
 from instructglm.training.monitor import verdict
@@ -42,13 +41,20 @@ def train_run(job: Job, dataset: Path) -> Path:
     if final.exists():
         job.skip(final)
     else:
-        with job.timed("train"):
-            partial = final.with_name(f"{final.name}.partial")
-            with exclusive(partial):
-                _train_into(job, dataset, partial, digest, inputs)
-                replace_folder(partial, final)
+        with exclusive(final), job.timed("train"):
+            if not final.exists():
+                _make(job, dataset, final, digest, inputs)
     job.workspace.note(run=final)
     return final
+
+
+def _make(job: Job, dataset: Path, final: Path, digest: str, inputs: dict[str, Any]) -> None:
+    """Train beside `final`. The manifest is written last: where it stands, only the renaming is left to do."""
+    partial = final.with_name(f"{final.name}.partial")
+    if not has_manifest(partial):
+        _train_into(job, dataset, partial, digest, inputs)
+    remove(partial / "checkpoints")  # a finished run never goes on
+    replace_folder(partial, final)
 
 
 def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
@@ -85,13 +91,9 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     tuned = METHODS[experiment.tuning.method](model.to(device), experiment.tuning, dtype=dtype, seed=experiment.seed)
     setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed)
     state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
-    tuned.save(folder / tuned.name)
-    if tuned.name == "model":
-        tokenizer.save_pretrained(folder / tuned.name)
+    _save(tuned, tokenizer, folder / tuned.name)
     card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), folder)
-    manifest = RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card)
-    write_run(folder, manifest)
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)  # a finished run never goes on
+    write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
 
 
 def _features(job: Job, dataset: Path, split: Split, template: Template, ledger: Ledger) -> list[Feature]:
@@ -107,6 +109,14 @@ def _features(job: Job, dataset: Path, split: Split, template: Template, ledger:
     if not any(output for feature in features for output in feature.outputs) and split is Split.TRAIN:
         raise RunError("no token would be trained", hint="See `instructglm data preview`.")
     return features
+
+
+def _save(tuned: TunedModel, tokenizer: Any, folder: Path) -> None:
+    with tensor_storage(folder):
+        tuned.save(folder)
+        if tuned.name == "model":
+            tokenizer.save_pretrained(folder)
+        sync_folder(folder)
 
 
 def _pad_id(tokenizer: Any) -> int:

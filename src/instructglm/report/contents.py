@@ -120,6 +120,15 @@ class Confusion(Record):
     counts: tuple[tuple[int, ...], ...]
 
 
+class Unscored(Record):
+    """How many items of a task a model gave no prediction for, and why. They are in no figure's n."""
+
+    model: str
+    task: str
+    reason: str
+    num_items: int
+
+
 class Answer(Record):
     """What one model said to one item.
 
@@ -182,6 +191,7 @@ class Report(Record):
     confusions: tuple[Confusion, ...]
     samples: tuple[Sample, ...]
     environment: Environment
+    unscored: tuple[Unscored, ...] = ()
 
 
 AgreementSummary.model_rebuild()

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from instructglm.config.evaluation import BASE, TUNED
 from instructglm.report.contents import Answer, Report, Sample
-from instructglm.report.results import BASE, TUNED, model_names
+from instructglm.report.results import model_names
 
 CLOSED_FILTERS = ("gained", "lost", "both_wrong", "unparsed")
 OPEN_FILTERS = ("higher", "lower")

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from instructglm.config.evaluation import BASE, TUNED
 from instructglm.core.records import ComparisonRow, MetricRow
 from instructglm.report.contents import Report
 
-BASE, TUNED = "base", "tuned"
 Outcome = Literal["better", "worse", "undecided"]
 
 MAIN_METRICS = {
@@ -81,10 +81,11 @@ class TaskResults:
 
 
 def outcome(row: ComparisonRow, confidence: float) -> Outcome:
-    """Whether `b` is better or worse than `a`: only where the interval and the test agree that it is."""
-    if row.p_value < 1 - confidence and row.low > 0:
+    """Whether `b` is better or worse than `a`: only where the interval and the corrected test agree that it is."""
+    p_value = row.p_value if row.p_adjusted is None else row.p_adjusted
+    if p_value < 1 - confidence - 1e-12 and row.low > 0:
         return "better"
-    if row.p_value < 1 - confidence and row.high < 0:
+    if p_value < 1 - confidence - 1e-12 and row.high < 0:
         return "worse"
     return "undecided"
 

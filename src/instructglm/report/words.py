@@ -64,6 +64,10 @@ WORDS: Mapping[str, Pair] = {
     "more_metrics": ("More averages", "更多平均指标"),
     "per_class": ("Per answer", "按答案分列"),
     "definitions": ("What the figures mean", "指标含义"),
+    "unscored": (
+        "{model} gave no answer to {n} items, which no figure counts: {reason}.",
+        "{model} 有 {n} 题没有作答，未计入任何指标：{reason}。",
+    ),
     # confusion
     "confusion_note": (
         "Rows are references, columns are predictions. Shade: share of the row. Outlined: right.",
@@ -180,6 +184,10 @@ WORDS: Mapping[str, Pair] = {
     "reason.leaked": (
         "Its prompt or document also stands in the validation or test split.",
         "其提示或文档也出现在验证集或测试集中。",
+    ),
+    "reason.unused": (
+        "It has a part that its format cannot use; the row itself was kept without it.",
+        "含有其格式无法使用的部分；该行去掉这一部分后仍保留。",
     ),
     "reason.overlong": ("It is longer than max_length.", "长度超过 max_length。"),
     "reason.over_limit": (

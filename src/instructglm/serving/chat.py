@@ -11,6 +11,7 @@ import torch
 from transformers import TextIteratorStreamer
 
 from instructglm.config.evaluation import BASE, TUNED
+from instructglm.config.experiment import Experiment
 from instructglm.config.loading import load_experiment
 from instructglm.core.errors import RunError
 from instructglm.core.records import Message
@@ -26,6 +27,8 @@ class Chat:
     predictor: Predictor
     source: Iterator[Predictor]
     """Held open: when it closes, it undoes what made the base model out of the tuned one."""
+    system: str = ""
+    """Sent before every conversation: the system message of the training data, where all of it has the same."""
 
     def stream(self, messages: Sequence[Message], max_new_tokens: int = 256) -> Iterator[str]:
         """The greedy answer to a conversation, as it is made.
@@ -34,23 +37,30 @@ class Chat:
             RunError: the conversation is longer than the model was tuned for.
         """
         template = self.predictor.template
-        context = template.context_ids(messages)
+        before = [Message(role="system", content=self.system)] if self.system else []
+        context = template.context_ids([*before, *messages])
         limit = self._limit()
         if limit is not None and len(context) + max_new_tokens > limit:
             raise RunError(
-                f"the conversation is {len(context)} tokens long; this model holds {limit}",
-                hint="Begin a new one with /reset.",
+                f"the conversation has {len(context)} tokens and the answer may have {max_new_tokens}; "
+                f"this model holds {limit}",
+                hint="Begin a new one with /reset, or lower --max-new-tokens.",
             )
         streamer = TextIteratorStreamer(template.tokenizer, skip_prompt=True, skip_special_tokens=True)
-        worker = Thread(target=self._generate, args=(context, max_new_tokens, streamer), daemon=True)
+        failures: list[Exception] = []
+        worker = Thread(target=self._generate, args=(context, max_new_tokens, streamer, failures), daemon=True)
         worker.start()
         yield from streamer
         worker.join()
+        for failure in failures:
+            raise failure
 
     def _limit(self) -> int | None:
         return getattr(self.predictor.model.config, "max_position_embeddings", None)
 
-    def _generate(self, context: list[int], max_new_tokens: int, streamer: TextIteratorStreamer) -> None:
+    def _generate(
+        self, context: list[int], max_new_tokens: int, streamer: TextIteratorStreamer, failures: list[Exception]
+    ) -> None:
         ids = torch.tensor([context], device=self.predictor.device)
         try:
             with torch.no_grad(), self.predictor.arithmetic():
@@ -59,10 +69,12 @@ class Chat:
                     attention_mask=torch.ones_like(ids),
                     max_new_tokens=max_new_tokens,
                     do_sample=False,
-                    eos_token_id=self.predictor.template.stop_id,
+                    eos_token_id=self.predictor.stop_ids,
                     pad_token_id=self.predictor.template.stop_id,
                     streamer=streamer,
                 )
+        except Exception as failure:  # raised again where the answer is read
+            failures.append(failure)
         finally:
             streamer.end()  # or the reader would wait for ever
 
@@ -77,7 +89,12 @@ def open_chat(folder: Path, *, base: bool = False) -> Chat:
     experiment = load_experiment(run / "experiment.yaml")
     wanted = BASE if base else TUNED
     opened = predictors(experiment.evaluation, {wanted}, experiment.model.name_or_path, run, arithmetic_of(experiment))
-    return Chat(next(opened), opened)
+    return Chat(next(opened), opened, _system(experiment))
+
+
+def _system(experiment: Experiment) -> str:
+    systems = {source.system for source in experiment.data.sources}
+    return (systems.pop() or "") if len(systems) == 1 else ""
 
 
 def _run_folder(folder: Path) -> Path:

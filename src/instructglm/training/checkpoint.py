@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from instructglm.core.errors import StorageError
 from instructglm.core.files import staged_folder, storage_errors, write_text
-from instructglm.core.records import Record
+from instructglm.core.records import Record, read_record
 from instructglm.training.monitor import Watch
 from instructglm.tuning import TunedModel
 
 _STATE, _WEIGHTS, _OPTIMIZER = "state.json", "weights.safetensors", "optimizer.safetensors"
 _RNG = "rng"
+_CUDA_RNG = "cuda_rng/"  # and the number of the device
 
 
 class RunState(Record):
@@ -39,7 +44,7 @@ def save_checkpoint(folder: Path, tuned: TunedModel, optimizer: torch.optim.Opti
     """
     with staged_folder(folder / f"step-{state.step:08d}") as staged:
         _save(tuned.state(), staged / _WEIGHTS)
-        _save(_optimizer_tensors(tuned, optimizer) | {_RNG: torch.get_rng_state()}, staged / _OPTIMIZER)
+        _save(_optimizer_tensors(tuned, optimizer) | _generators(), staged / _OPTIMIZER)
         write_text(staged / _STATE, state.model_dump_json(indent=2))
     best = state.watch.best.step if state.watch.best else -1
     _keep_only(folder, {f"step-{state.step:08d}", f"best-{best:08d}"})
@@ -71,17 +76,29 @@ def resume(folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer) ->
         return RunState()
     tuned.load_state(_load(steps[-1] / _WEIGHTS))
     tensors = _load(steps[-1] / _OPTIMIZER)
-    torch.set_rng_state(tensors.pop(_RNG))
+    _restore_generators(tensors)
     _restore_optimizer(tuned, optimizer, tensors)
     return _read_state(steps[-1] / _STATE)
 
 
 def _read_state(path: Path) -> RunState:
-    try:
-        state = RunState.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        raise StorageError(f"{path}: damaged: {error}", hint=_START_OVER) from error
+    state = read_record(path, RunState, hint=_START_OVER)
     return state.model_copy(update={"resumed_at": (*state.resumed_at, state.step)})
+
+
+def _generators() -> dict[str, torch.Tensor]:
+    """The states of the random generators: dropout draws from that of its device."""
+    states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+    return {_RNG: torch.get_rng_state()} | {f"{_CUDA_RNG}{number}": state for number, state in enumerate(states)}
+
+
+def _restore_generators(tensors: dict[str, torch.Tensor]) -> None:
+    """Set the generators of the devices that are here, and take their states out of `tensors`."""
+    torch.set_rng_state(tensors.pop(_RNG))
+    for name in [name for name in tensors if name.startswith(_CUDA_RNG)]:
+        state, number = tensors.pop(name), int(name.removeprefix(_CUDA_RNG))
+        if number < torch.cuda.device_count():
+            torch.cuda.set_rng_state(state, number)
 
 
 def _optimizer_tensors(tuned: TunedModel, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
@@ -99,11 +116,20 @@ def _restore_optimizer(tuned: TunedModel, optimizer: torch.optim.Optimizer, tens
 
 
 def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
+    with tensor_storage(path):
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
+
+
+@contextmanager
+def tensor_storage(path: Path) -> Iterator[None]:
+    """`storage_errors` for writers of safetensors, which tell of a full disk in words of their own."""
     with storage_errors(path):
         try:
-            save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
-        except SafetensorError as error:  # how it reports a full disk
-            raise OSError(28, f"{error}") from error
+            yield
+        except SafetensorError as error:
+            found = re.search(r"os error (\d+)", str(error))
+            number = int(found[1]) if found else errno.EIO
+            raise OSError(number, os.strerror(number)) from error
 
 
 def _load(path: Path) -> dict[str, torch.Tensor]:

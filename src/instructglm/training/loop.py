@@ -54,7 +54,7 @@ def train(
     stopped.
 
     Raises:
-        RunError: the loss is not a number, or no token is trained.
+        RunError: the loss, a gradient or a weight is not a number, or no token is trained.
         KeyboardInterrupt: after the step in progress and its checkpoint.
     """
     return _Run(tuned, train_features, validation_features, settings, setting, folder, progress).go()
@@ -89,7 +89,7 @@ class _Run:
             settings.lr_scheduler_type,
             self.optimizer,
             num_warmup_steps=math.ceil(settings.warmup_ratio * self.plan.num_steps),
-            num_training_steps=self.plan.num_steps,
+            num_training_steps=self.plan.num_steps + 1,
         )
         torch.manual_seed(derived_seed(setting.seed, "dropout"))
         self.checkpoints.mkdir(parents=True, exist_ok=True)
@@ -124,6 +124,7 @@ class _Run:
         self.model.train()
         loss = sum(self._backward(batch.to(self.setting.device), total) for batch in batches)
         grad_norm = self.accelerator.clip_grad_norm_(self.tuned.trainable().values(), self.settings.max_grad_norm)
+        self._require_finite(self.state.step + 1, float(grad_norm), "gradient's norm")  # before it spoils the weights
         learning_rate = self.scheduler.get_last_lr()[0]
         self.optimizer.step()
         self.scheduler.step()
@@ -145,13 +146,16 @@ class _Run:
         with arithmetic(self.setting.device, self.setting.dtype):
             nats = weighted_nats(self.model, batch)
         loss = nats / total
-        if not torch.isfinite(loss):
-            raise RunError(
-                f"step {self.state.step + 1}: the loss is {loss.item()}",
-                hint="Lower training.learning_rate, or set model.dtype to float32. The last checkpoint is intact.",
-            )
+        self._require_finite(self.state.step + 1, loss.item(), "loss")
         self.accelerator.backward(loss)
         return loss.item()
+
+    def _require_finite(self, step: int, value: float, name: str) -> None:
+        if not math.isfinite(value):
+            raise RunError(
+                f"step {step}: the {name} is {value}",
+                hint="Lower training.learning_rate, or set model.dtype to float32. The last checkpoint is intact.",
+            )
 
     def _log_step(
         self, loss: float, grad_norm: float, learning_rate: float, num_tokens: int, num_trained: int, seconds: float
@@ -181,6 +185,7 @@ class _Run:
     def _check(self) -> None:
         """Validation loss; the weights are kept where it is the lowest so far."""
         check = Check(step=self.state.step, loss=self._validation_loss())
+        self._require_finite(check.step, check.loss, "validation loss")
         watch = self.state.watch.after(check, self.settings.early_stopping)
         self.state = self.state.model_copy(update={"watch": watch})
         self.log.write(check.step, validation_loss_nats_per_token=check.loss)
@@ -203,13 +208,20 @@ class _Run:
     def _keep_best(self) -> None:
         if self.state.watch.best is not None:
             self.tuned.load_state(load_best(self.checkpoints, self.state.watch.best.step))
+        for name, weight in self.tuned.trainable().items():
+            self._require_finite(
+                self.state.step, float(weight.detach().float().abs().max()), f"largest weight of {name}"
+            )
 
     def _set_schedule(self) -> None:
-        """The schedule is a function of the step alone; after a resume it is moved there."""
-        if self.state.step:
-            self.scheduler.last_epoch = self.state.step - 1
-            self.optimizer._opt_called = True  # type: ignore[attr-defined]  # the scheduler would warn that no step came before its own
-            self.scheduler.step()
+        """Step n (from 1) has the schedule's n-th rate, resumed or not.
+
+        Schedules begin and end at 0; taken from 0, the first step of a warm-up
+        would move nothing, and a run of one step would not train at all.
+        """
+        self.scheduler.last_epoch = self.state.step
+        self.optimizer._opt_called = True  # type: ignore[attr-defined]  # it would warn of a step before the first
+        self.scheduler.step()
 
 
 def _optimizer(tuned: TunedModel, settings: TrainingSettings) -> torch.optim.AdamW:

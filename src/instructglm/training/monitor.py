@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from instructglm.config.training import EarlyStopping
 from instructglm.core.records import Record
 
-
 _LEVEL = 0.005  # a smaller fall, relative to the loss, is no progress
 _RISE = 0.01  # a smaller rise is no overfitting
 
@@ -24,16 +23,20 @@ class Watch(Record):
 
     checks: tuple[Check, ...] = ()
     best: Check | None = None
+    """The lowest loss so far; its weights are kept."""
+    mark: float | None = None
+    """The loss that the next check has to undercut by the rule's `min_delta` to count as an improvement."""
     num_worse: int = 0
     """Checks in a row without an improvement."""
 
     def after(self, check: Check, rule: EarlyStopping | None) -> Watch:
         """The watch once this check is made."""
         margin = rule.min_delta if rule else 0.0
-        improved = self.best is None or check.loss < self.best.loss - margin
+        improved = self.mark is None or check.loss < self.mark - margin
         return Watch(
             checks=(*self.checks, check),
-            best=check if improved else self.best,
+            best=check if self.best is None or check.loss < self.best.loss else self.best,
+            mark=check.loss if improved else self.mark,
             num_worse=0 if improved else self.num_worse + 1,
         )
 
@@ -50,9 +53,15 @@ def verdict(checks: Sequence[Check], num_steps: int) -> str:
     if not after:
         return _still_falling(checks, best)
     rise = after[-1].loss - best.loss
-    if len(after) >= 2 and rise > _RISE * best.loss:
+    if best.step == 0:
         return (
-            f"Validation loss has risen for {len(after)} checks since step {best.step} "
+            f"Validation loss never fell below that of the untrained model ({best.loss:.4f}), so its weights were "
+            "kept: tuning changed nothing. Try another learning rate, or look at the data."
+        )
+    if rise > _RISE * best.loss:
+        checks_in_words = "at the last check" if len(after) == 1 else f"in the {len(after)} checks"
+        return (
+            f"Validation loss has risen {checks_in_words} since step {best.step} "
             f"({best.loss:.4f} to {after[-1].loss:.4f}): overfitting; kept step {best.step}."
         )
     return f"Validation loss has levelled off since step {best.step}; kept step {best.step}."

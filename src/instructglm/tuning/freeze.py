@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import nn
 from transformers import PreTrainedModel
@@ -32,17 +34,22 @@ def apply_freeze(model: PreTrainedModel, settings: FreezeTuning, *, dtype: torch
     return TunedModel(model, "model")
 
 
-def decoder_layers(model: PreTrainedModel) -> nn.ModuleList:
-    """The stack of transformer layers: the longest list of equal modules in the model.
+def decoder_layers(model: nn.Module) -> nn.ModuleList:
+    """The stack of transformer layers: the longest list of equal modules that stands in no other list.
 
     Raises:
         ModelError: there is none.
     """
-    stacks = [
-        module
-        for module in model.modules()
-        if isinstance(module, nn.ModuleList) and len(module) and len({type(layer) for layer in module}) == 1
-    ]
+    stacks = [stack for stack in _outer_lists(model) if len({type(layer) for layer in stack}) == 1]
     if not stacks:
         raise ModelError("cannot find the layers of this model", hint="Use `method: lora` or `method: full`.")
     return max(stacks, key=len)
+
+
+def _outer_lists(module: nn.Module) -> Iterator[nn.ModuleList]:
+    """Lists of modules, but not those inside: a layer may hold more experts than the model has layers."""
+    if isinstance(module, nn.ModuleList):
+        yield module
+    else:
+        for child in module.children():
+            yield from _outer_lists(child)

@@ -34,13 +34,14 @@ def apply_lora(model: PreTrainedModel, settings: LoraTuning, *, dtype: torch.dty
 
 
 def _targets(model: PreTrainedModel, settings: LoraTuning) -> str | list[str]:
-    if isinstance(settings.targets, str):
-        return settings.targets if settings.targets == "all-linear" else [settings.targets]
+    if settings.targets == "all-linear":
+        return "all-linear"
+    targets = [settings.targets] if isinstance(settings.targets, str) else settings.targets
     linear = {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
-    unknown = sorted(set(settings.targets) - linear)
+    unknown = sorted(set(targets) - linear)
     if unknown:
         raise ModelError(
             f"tuning.targets: this model has no linear layer called {', '.join(unknown)}",
             hint=f"It has {', '.join(sorted(linear))}; `all-linear` takes all but the head.",
         )
-    return settings.targets
+    return targets

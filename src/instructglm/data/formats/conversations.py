@@ -99,7 +99,7 @@ def _read(
     )
     if later:
         detail = f"{field}[2:]: {len(later)} later utterances: next turns or more answers, the file does not say which"
-        yield LedgerEntry(row=place, reason="malformed", detail=detail, action="cut", task=task)
+        yield LedgerEntry(row=place, reason="unused", detail=detail, action="cut", task=task)
 
 
 def _not_a_conversation(node: yaml.Node) -> str | None:

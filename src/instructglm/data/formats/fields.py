@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from instructglm.config.data import RowSource
+from instructglm.core.ledger import LedgerEntry
 from instructglm.core.lookup import nearest
 from instructglm.core.records import Example, Fault, Message, Output, Split, example_id, prompt_hash
 from instructglm.data.formats.format import Result
@@ -128,6 +129,7 @@ class Fields:
             yield EmptyRow(self._row.place, output_field)
             return
         yield from self._empty
+        yield from self._untrained(turns, task)
         messages = framed(turns, source.instruction, source.system)
         yield Example(
             id=example_id(task, messages),
@@ -140,6 +142,13 @@ class Fields:
             row=self._row.place,
             metadata={**self._left_over(), **(metadata or {})},
         )
+
+    def _untrained(self, turns: Sequence[Message], task: str) -> Iterator[LedgerEntry]:
+        """Earlier answers of a conversation are context: read by the model, but not trained on."""
+        number = sum(turn.role == "assistant" for turn in turns)
+        if number:
+            detail = f"{number} earlier answers are context and are not trained on"
+            yield LedgerEntry(row=self._row.place, reason="unused", detail=detail, action="cut", task=task)
 
     def _fault_of_needed(self, name: str, value: Any, expected: str) -> None:
         if name in self._row.value:

@@ -24,11 +24,15 @@ def _looks_like(value: Mapping[str, Any]) -> bool:
 
 
 def read(row: Row, source: RowSource, task: str) -> Iterator[Result]:
-    """One example a row. A column `split` is followed, a column `context` (dolly) comes after the prompt."""
+    """One example a row.
+
+    A column `split` is followed; columns `input` (beside an instruction) and
+    `context` (dolly) come after the prompt.
+    """
     fields = Fields(row)
     prompt_column = source.prompt_column or _first(row.value, PROMPT_COLUMNS) or "prompt"
     output_column = source.output_column or _first(row.value, OUTPUT_COLUMNS) or "completion"
-    prompt = user_text(fields.text(prompt_column), _context(fields, prompt_column, row.value))
+    prompt = user_text(fields.text(prompt_column), _given(fields, prompt_column, row.value))
     split = fields.split("split") if _names_a_split(row.value) else None
     return fields.result(
         source,
@@ -45,8 +49,11 @@ def _first(value: Mapping[str, Any], names: Sequence[str]) -> str | None:
     return next((name for name in names if name in value), None)
 
 
-def _context(fields: Fields, prompt_column: str, value: Mapping[str, Any]) -> str:
-    return fields.optional_text("context") if "context" in value and prompt_column != "context" else ""
+def _given(fields: Fields, prompt_column: str, value: Mapping[str, Any]) -> str:
+    """What the prompt is about, from the columns that by custom hold it."""
+    wanted = ("input", "context") if prompt_column == "instruction" else ("context",)
+    found = [fields.optional_text(name) for name in wanted if name in value and name != prompt_column]
+    return "\n\n".join(text for text in found if text.strip())
 
 
 def _names_a_split(value: Mapping[str, Any]) -> bool:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from jinja2 import TemplateError
 
 from instructglm.core.errors import ModelError
 from instructglm.core.records import Message
 from instructglm.data.templates.template import Template
 
 _PROBE = "answer"
+_QUESTION = [{"role": "user", "content": "question"}]
+_ANSWER = {"role": "assistant", "content": _PROBE}
 
 
 class ChatTemplate(Template):
@@ -18,15 +24,31 @@ class ChatTemplate(Template):
 
     def context_ids(self, messages: Sequence[Message]) -> list[int]:
         conversation = [message.model_dump() for message in messages]
-        ids = self.tokenizer.apply_chat_template(
-            conversation, add_generation_prompt=True, tokenize=True, return_dict=False
-        )
-        return list(ids)
+        ids = self._render(conversation, add_generation_prompt=True, tokenize=True, return_dict=False)
+        return [*ids, *self._lead_ids]
+
+    def _render(self, conversation: list[dict[str, str]], **settings: Any) -> Any:
+        try:
+            return self.tokenizer.apply_chat_template(conversation, **settings)
+        except TemplateError as error:
+            roles = ", ".join(turn["role"] for turn in conversation)
+            raise ModelError(
+                f"this model's chat template refuses a conversation of the roles {roles}: {error}",
+                hint="Many templates know no system message and want user and assistant in turn.",
+            ) from error
+
+    @cached_property
+    def _lead_ids(self) -> list[int]:
+        """What this template puts between its generation prompt and an answer (GLM-4: a line end), if anything."""
+        question = self._render(_QUESTION, add_generation_prompt=True, tokenize=False)
+        answered = self._render([*_QUESTION, _ANSWER], tokenize=False)
+        if not answered.startswith(question):
+            return []
+        return self.text_ids(answered[len(question) :].partition(_PROBE)[0])
 
     def _find_stop_id(self) -> int:
         """The first control token after an answer in a rendered conversation, else end of sequence."""
-        turns = [{"role": "user", "content": "question"}, {"role": "assistant", "content": _PROBE}]
-        rendered = self.tokenizer.apply_chat_template(turns, tokenize=False)
+        rendered = self._render([*_QUESTION, _ANSWER], tokenize=False)
         after = self.text_ids(rendered.rsplit(_PROBE, 1)[-1])
         special = set(self.tokenizer.all_special_ids)
         stop = next((token for token in after if token in special), self.tokenizer.eos_token_id)

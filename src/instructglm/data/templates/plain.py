@@ -18,7 +18,13 @@ class PlainTemplate(Template):
 
     def context_ids(self, messages: Sequence[Message]) -> list[int]:
         turns = [f"{_HEADS[message.role]}{message.content}" for message in messages]
-        return self.text_ids("\n\n".join([*turns, "Answer: "]).rstrip(" "))
+        return [*self._begin_ids(), *self.text_ids("\n\n".join([*turns, "Answer:"]))]
+
+    def _begin_ids(self) -> list[int]:
+        """What this tokenizer puts before every text, such as a begin-of-sequence token."""
+        probe = self.text_ids("a")
+        marked = list(self.tokenizer("a", add_special_tokens=True)["input_ids"])
+        return marked[: next((i for i in range(len(marked)) if marked[i : i + len(probe)] == probe), 0)]
 
     def output_ids(self, text: str) -> list[int]:
         return super().output_ids(f" {text}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from instructglm.core.ledger import Ledger
+from instructglm.core.ledger import Ledger, LedgerEntry
 from instructglm.core.records import Example, Message, example_id, prompt_hash
 
 # Zero-width and byte-order marks: they look like nothing and make equal texts unequal. The
@@ -36,8 +36,15 @@ def normalise(examples: list[Example], ledger: Ledger) -> list[Example]:
         elif not clean.outputs:
             ledger.drop(example.row, "empty", "the outputs hold only blanks or invisible characters", task=example.task)
         else:
+            _note_blank_outputs(example, clean, ledger)
             kept.append(clean)
     return kept
+
+
+def _note_blank_outputs(example: Example, clean: Example, ledger: Ledger) -> None:
+    for _ in range(len(example.outputs) - len(clean.outputs)):
+        detail = "one of its outputs holds only blanks or invisible characters"
+        ledger.add(LedgerEntry(row=example.row, reason="empty", detail=detail, action="cut", task=example.task))
 
 
 def _normalised(example: Example) -> Example:

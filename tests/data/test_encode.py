@@ -1,0 +1,198 @@
+"""Encoding: what is trained is exactly the answer, and no token goes without an entry in the ledger."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from instructglm.core.errors import DataError
+from instructglm.core.ledger import Ledger
+from instructglm.core.records import Example, Message, Output, example_id, prompt_hash
+from instructglm.data.encode import IGNORE_INDEX, Encoded, encode, encode_examples, join
+from instructglm.data.templates import template_for
+
+TOKENIZERS = ["embedded_tokenizer", "plain_tokenizer", "sentencepiece_tokenizer"]
+TEXTS = ["Paris.", "巴黎是法国的首都。", "🙂", "a\nb  c", " leading", "中A文b"]
+QUESTION = "Question: 最后的问题是什么？"
+LONG = "背景资料：" + "今天天气很好，我们去公园散步。" * 30 + QUESTION
+
+
+@pytest.fixture(params=TOKENIZERS)
+def tokenizer(request):
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture
+def template(tokenizer):
+    return template_for(tokenizer)
+
+
+def example(prompt: str, *outputs: str, weights: tuple[float, ...] = (), row: str = "f:1", system: str = "") -> Example:
+    head = (Message(role="system", content=system),) if system else ()
+    messages = (*head, Message(role="user", content=prompt))
+    return Example(
+        id=example_id("t", messages),
+        task="t",
+        messages=messages,
+        outputs=tuple(
+            Output(text=text, weight=weight)
+            for text, weight in zip(outputs, weights or [1.0] * len(outputs), strict=True)
+        ),
+        group=prompt_hash(messages),
+        row=row,
+    )
+
+
+def trained(encoded: Encoded) -> list[int]:
+    return [label for label in encoded.labels if label != IGNORE_INDEX]
+
+
+def features(template, *examples, max_length=512, overlong="refuse"):
+    ledger = Ledger()
+    return encode_examples(examples, template, max_length=max_length, overlong=overlong, ledger=ledger), ledger
+
+
+# --- what is trained -----------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("text", TEXTS)
+def test_exactly_the_output_and_its_end_are_trained(tokenizer, template, text):
+    encoded = encode(example("Name it.", text), tokenizer)
+    assert trained(encoded) == template.output_ids(text)
+    assert trained(encoded)[-1] == template.stop_id
+    assert tokenizer.decode(trained(encoded)[:-1]).strip() == text.strip()
+    assert encoded.labels[: encoded.context_length] == [IGNORE_INDEX] * encoded.context_length
+    assert encoded.labels[encoded.context_length :] == encoded.input_ids[encoded.context_length :]
+
+
+def test_a_chat_models_context_is_its_own_template(embedded_tokenizer):
+    asked = example("你好吗？", "很好", system="Be kind.")
+    turns = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "你好吗？"}]
+    expected = embedded_tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
+    encoded = encode(asked, embedded_tokenizer)
+    assert encoded.input_ids[: encoded.context_length] == expected
+    whole = [*turns, {"role": "assistant", "content": "很好"}]
+    assert encoded.input_ids == embedded_tokenizer.apply_chat_template(whole, return_dict=False)[: len(encoded.labels)]
+
+
+def test_any_output_can_be_chosen(tokenizer, template):
+    asked = example("Greet.", "Hi", "Hello there")
+    contexts = {tuple(encode(asked, tokenizer, output=index).input_ids[:-1][:5]) for index in (0, 1)}
+    assert [trained(encode(asked, tokenizer, output=index)) for index in (0, 1)] == [
+        template.output_ids("Hi"),
+        template.output_ids("Hello there"),
+    ]
+    assert len(contexts) == 1
+
+
+def test_join_of_nothing_is_nothing():
+    assert join([], []) == Encoded([], [], 0)
+
+
+def test_features_hold_every_output_after_one_context(template):
+    (feature,), ledger = features(template, example("Greet.", "Hi", "你好", weights=(3.0, 1.0)))
+    assert feature.context == template.context_ids([Message(role="user", content="Greet.")])
+    assert feature.outputs == [template.output_ids("Hi"), template.output_ids("你好")]
+    assert [(pair.input_ids, weight) for pair, weight in feature.sequences()] == [
+        (feature.context + feature.outputs[0], 0.75),
+        (feature.context + feature.outputs[1], 0.25),
+    ]
+    assert len(ledger) == 0
+
+
+@given(st.lists(st.floats(0.001, 1000), min_size=1, max_size=6))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_weights_sum_to_one(plain_tokenizer, weights):
+    outputs = [f"answer {index}" for index in range(len(weights))]
+    (feature,), _ = features(template_for(plain_tokenizer), example("q", *outputs, weights=tuple(weights)))
+    assert sum(feature.weights) == pytest.approx(1.0)
+    assert feature.weights == pytest.approx([weight / sum(weights) for weight in weights])
+
+
+# --- too long ------------------------------------------------------------------------------------------------------
+def test_encode_refuses_what_is_too_long(tokenizer):
+    asked = example("Name it.", "Paris.", row="raw/a.jsonl:7")
+    length = len(encode(asked, tokenizer).input_ids)
+    assert len(encode(asked, tokenizer, max_length=length).input_ids) == length
+    with pytest.raises(DataError) as caught:
+        encode(asked, tokenizer, max_length=length - 1)
+    assert caught.value.faults == (f"raw/a.jsonl:7: {length} tokens with its output; data.max_length is {length - 1}",)
+    assert "data.max_length" in caught.value.hint
+
+
+def test_refuse_names_all_rows_at_once(template):
+    rows = [example(LONG + str(n), "x", row=f"f:{n}") for n in range(25)]
+    with pytest.raises(DataError) as caught:
+        features(template, example("short", "x"), *rows, max_length=100)
+    assert [fault.split(": ")[0] for fault in caught.value.faults] == [f"f:{n}" for n in range(20)] + ["... and 5 more"]
+    assert "truncate_prompt" in caught.value.hint
+
+
+def test_drop_notes_row_task_and_tokens(template):
+    kept, ledger = features(
+        template, example("short", "x"), example(LONG, "x", row="f:9"), max_length=100, overlong="drop"
+    )
+    length = len(template.context_ids([Message(role="user", content=LONG)])) + len(template.output_ids("x"))
+    (entry,) = ledger.entries
+    assert len(kept) == 1
+    assert (entry.row, entry.reason, entry.action, entry.num_tokens) == ("f:9", "overlong", "dropped", length)
+    assert (entry.task, entry.detail) == ("t", f"{length} tokens > 100")
+
+
+@pytest.mark.parametrize("max_length", [64, 65, 66, 67, 100, 163])
+def test_a_cut_prompt_fits_keeps_its_question_and_is_counted(template, max_length):
+    asked = example(LONG, "x", "一个长一点的回答", row="f:9")
+    whole = template.context_ids(asked.messages)
+    (feature,), ledger = features(template, asked, max_length=max_length + 40, overlong="truncate_prompt")
+    longest = max(map(len, feature.outputs))
+    assert len(feature.context) + longest <= max_length + 40
+    (entry,) = ledger.entries
+    assert (entry.row, entry.reason, entry.action) == ("f:9", "overlong", "cut")
+    assert len(feature.context) + entry.num_tokens == len(whole)
+    text = template.tokenizer.decode(feature.context)
+    assert QUESTION in text
+    assert "\ufffd" not in text
+
+
+def test_as_little_is_cut_as_need_be(template):
+    asked = example(LONG, "x")
+    (feature,), _ = features(template, asked, max_length=200, overlong="truncate_prompt")
+    assert len(feature.context) + len(feature.outputs[0]) > 200 - 12  # a character of a few tokens, and a blank
+
+
+def test_system_message_and_earlier_turns_survive_a_cut(embedded_tokenizer):
+    template = template_for(embedded_tokenizer)
+    asked = example(LONG, "x", system="Answer in French.")
+    (feature,), _ = features(template, asked, max_length=120, overlong="truncate_prompt")
+    assert "Answer in French." in embedded_tokenizer.decode(feature.context)
+
+
+def test_a_prompt_that_cannot_be_cut_enough_is_dropped(template):
+    asked = example("short", "字" * 300, row="f:3")
+    kept, ledger = features(template, asked, max_length=50, overlong="truncate_prompt")
+    assert kept == []
+    (entry,) = ledger.entries
+    assert (entry.row, entry.action) == ("f:3", "dropped")
+    assert entry.num_tokens > 300
+
+
+def test_a_prompt_that_fills_everything_leaves_room_for_no_output(template):
+    asked = example("fill", "x")
+    context = len(template.context_ids(asked.messages))
+    kept, ledger = features(template, asked, max_length=context, overlong="drop")
+    assert (kept, ledger.counts()) == ([], {"overlong": 1})
+    (exact,), ledger = features(template, asked, max_length=context + len(template.output_ids("x")))
+    assert (len(exact.context), len(ledger)) == (context, 0)
+
+
+@given(prompt=st.text(max_size=80), max_length=st.integers(30, 90))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_the_text_nothing_is_longer_than_allowed_or_lost(plain_tokenizer, prompt, max_length):
+    template = template_for(plain_tokenizer)
+    asked = example(prompt, "x", "yy")
+    kept, ledger = features(template, asked, max_length=max_length, overlong="truncate_prompt")
+    whole = len(template.context_ids(asked.messages))
+    for feature in kept:
+        assert len(feature.context) + max(map(len, feature.outputs)) <= max_length
+        assert len(feature.context) + sum(entry.num_tokens for entry in ledger.entries) == whole
+    if not kept:
+        assert [entry.action for entry in ledger.entries] == ["dropped"]
