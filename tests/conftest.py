@@ -11,6 +11,15 @@ import pytest
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
+def pytest_configure() -> None:
+    """One thread for torch, here and in the processes that tests start.
+
+    The models of the tests are so small that two threads mostly wait for each
+    other: with another process on the machine, training takes ten times as long.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Real public data beside the checkout; tests that need it are skipped where it is absent."""

@@ -35,6 +35,10 @@ def outputs(examples: list[Example]) -> set[tuple[str, str]]:
     return {(example.id, text) for example in examples for text in example.references}
 
 
+def rows_of(ledger: Ledger, action: str) -> list[str]:
+    return [entry.row for entry in ledger.entries if entry.action == action]
+
+
 def test_the_configuration_names_them_all():
     assert set(get_args(TRANSFORM)) == set(TRANSFORMS)
 
@@ -46,10 +50,20 @@ class TestEveryTransform:
     def test_a_row_is_kept_or_named_never_both(self, name, examples):
         ledger = Ledger()
         kept = TRANSFORMS[name](examples, ledger)
-        rows, named = [example.row for example in kept], [entry.row for entry in ledger.entries]
-        assert len({*rows, *named}) == len(rows) + len(named)
-        gone = [example for example in examples if example.row not in {*rows, *named}]
+        rows, dropped = [example.row for example in kept], rows_of(ledger, "dropped")
+        assert len({*rows, *dropped}) == len(rows) + len(dropped)
+        gone = [example for example in examples if example.row not in {*rows, *dropped}]
         assert outputs(gone) <= outputs(kept)  # merged into another of the same prompt
+
+    @given(examples=lists_of_examples())
+    @settings(max_examples=60, deadline=None)
+    def test_every_output_is_kept_or_named(self, name, examples):
+        ledger = Ledger()
+        kept = TRANSFORMS[name](examples, ledger)
+        dropped = rows_of(ledger, "dropped")
+        num_dropped = sum(len(example.outputs) for example in examples if example.row in dropped)
+        num_kept = sum(len(example.outputs) for example in kept)
+        assert num_kept + num_dropped + len(rows_of(ledger, "cut")) == sum(len(one.outputs) for one in examples)
 
     @given(examples=lists_of_examples())
     @settings(max_examples=60, deadline=None)
@@ -68,7 +82,8 @@ class TestEveryTransform:
         assert places == sorted(places)
         for example in kept:
             old = known[example.row]
-            assert (example.task, example.split) == (old.task, old.split)
+            assert example.task == old.task
+            assert old.split in (None, example.split)
             assert example.id == example_id(example.task, example.messages)
 
     def test_nothing_gives_nothing(self, name):

@@ -2,6 +2,8 @@
 
 import errno
 import os
+import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from instructglm.core.errors import StorageError
 from instructglm.core.files import (
     ensure_writable,
+    remove,
     replace_folder,
     staged_folder,
     storage_errors,
@@ -120,3 +123,56 @@ def test_replacing_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     (tmp_path / "new").mkdir()
     replace_folder(tmp_path / "new", tmp_path / "final")
     assert names(tmp_path) == ["final"]
+
+
+def killed_process() -> int:
+    """The number of a process that is no more."""
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_what_killed_processes_left_goes_with_the_next_write_and_what_others_do_stays(tmp_path: Path) -> None:
+    dead, alive = killed_process(), os.getppid()
+    for process in (dead, alive):
+        (tmp_path / f".a.txt.{process}.tmp").write_text("half")
+        (tmp_path / f".final.{process}.tmp").mkdir()
+        (tmp_path / f".final.{process}.tmp" / "half").write_text("half")
+    write_text(tmp_path / "a.txt", "whole")
+    with staged_folder(tmp_path / "final"):
+        pass
+    assert names(tmp_path) == [f".a.txt.{alive}.tmp", f".final.{alive}.tmp", "a.txt", "final"]
+
+
+def test_files_that_only_look_like_left_ones_stay(tmp_path: Path) -> None:
+    (tmp_path / ".a.txt.mine.tmp").write_text("x")
+    write_text(tmp_path / "a.txt", "whole")
+    assert names(tmp_path) == [".a.txt.mine.tmp", "a.txt"]
+
+
+def test_a_staged_folder_is_on_the_disk_before_it_gets_its_name(tmp_path: Path, monkeypatch) -> None:
+    events: list[str] = []
+    sync, rename = os.fsync, Path.replace
+    monkeypatch.setattr(
+        os, "fsync", lambda number: (events.append(os.readlink(f"/proc/self/fd/{number}")), sync(number))
+    )
+    monkeypatch.setattr(Path, "replace", lambda self, to: (events.append("rename"), rename(self, to))[1])
+    with staged_folder(tmp_path / "final") as staged:
+        (staged / "deep").mkdir()
+        (staged / "deep" / "a").write_text("1")
+    written = {str(staged), str(staged / "deep"), str(staged / "deep" / "a")}
+    assert set(events[: events.index("rename")]) == written
+    assert events[events.index("rename") + 1 :] == [str(tmp_path)]
+
+
+def test_a_file_too_large_is_told_with_the_limit(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="ulimit -f"), storage_errors(tmp_path):
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+
+
+def test_removing_what_is_there_and_what_is_not(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "in").mkdir(parents=True)
+    (tmp_path / "file").write_text("x")
+    for name in ("folder", "file", "nothing"):
+        remove(tmp_path / name)
+    assert names(tmp_path) == []

@@ -47,7 +47,7 @@ def test_later_utterances_are_named_and_not_used(write):
     example, rest = read(write("conversations:\n- - Hi\n  - Hello\n  - How are you?\n  - Fine\n"))
     assert example.references == ("Hello",)
     assert isinstance(rest, LedgerEntry)
-    assert (rest.row, rest.action, rest.task) == ("talk.yml:2", "cut", "talk")
+    assert (rest.row, rest.reason, rest.action, rest.task) == ("talk.yml:2", "unused", "cut", "talk")
     assert rest.detail.startswith("conversations[0][2:]: 2 later utterances")
 
 

@@ -12,6 +12,8 @@ import torch
 from instructglm.core.errors import ModelError
 from instructglm.models.loading import load, load_tokenizer, model_fingerprint
 
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
 
 @pytest.fixture
 def copy(tiny_model: Path, tmp_path: Path) -> Path:
@@ -149,5 +151,27 @@ def test_other_weights_have_another_name(copy):
     assert model_fingerprint(copy) != before
 
 
-def test_a_hub_id_is_its_own_name():
-    assert model_fingerprint("someone/some-model") == {"name_or_path": "someone/some-model"}
+@pytest.fixture
+def cached(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The id of a model that was fetched from the hub earlier; there is no network now."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    folder = tmp_path / "models--someone--tiny"
+    shutil.copytree(tiny_model, folder / "snapshots" / COMMIT)
+    (folder / "refs").mkdir()
+    (folder / "refs" / "main").write_text(COMMIT)
+    return "someone/tiny"
+
+
+def test_a_model_of_the_hub_is_named_by_its_commit(cached):
+    assert model_fingerprint(cached) == {"name_or_path": "someone/tiny", "commit": COMMIT}
+
+
+def test_a_model_that_was_fetched_earlier_loads_without_a_network(cached, tiny_model):
+    weights = [dict(load(place)[0].named_parameters()) for place in (cached, tiny_model)]
+    assert all(torch.equal(weight, weights[1][name]) for name, weight in weights[0].items())
+
+
+def test_a_model_that_cannot_be_had_has_no_name(cached):
+    with pytest.raises(ModelError, match="someone/other"):
+        model_fingerprint("someone/other")

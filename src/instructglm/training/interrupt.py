@@ -15,7 +15,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     """Within the block, the first signal only sets a flag, which the yielded function reads.
 
-    The second interrupts at once. Outside the main thread signals are left alone.
+    The second interrupts at once. A flag that the block did not heed interrupts
+    at its end. Outside the main thread signals are left alone.
     """
     received: list[int] = []
 
@@ -34,3 +35,5 @@ def deferred_interrupt() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+    if received:  # after the block had last asked
+        raise KeyboardInterrupt

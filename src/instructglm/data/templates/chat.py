@@ -12,6 +12,7 @@ from instructglm.core.errors import ModelError
 from instructglm.core.records import Message
 from instructglm.data.templates.template import Template
 
+_MARK = "\ue000"  # a private-use character, which no text that was meant to be read has
 _PROBE = "answer"
 _QUESTION = [{"role": "user", "content": "question"}]
 _ANSWER = {"role": "assistant", "content": _PROBE}
@@ -24,8 +25,22 @@ class ChatTemplate(Template):
 
     def context_ids(self, messages: Sequence[Message]) -> list[int]:
         conversation = [message.model_dump() for message in messages]
-        ids = self._render(conversation, add_generation_prompt=True, tokenize=True, return_dict=False)
+        if any(token in message.content for message in messages for token in self.tokenizer.all_special_tokens):
+            ids = self._guarded_ids(conversation)
+        else:
+            ids = self._render(conversation, add_generation_prompt=True, tokenize=True, return_dict=False)
         return [*ids, *self._lead_ids]
+
+    def _guarded_ids(self, conversation: list[dict[str, str]]) -> list[int]:
+        """Like the template's own ids, but what users wrote is tokenized apart, so that it cannot become control tokens."""
+        hidden = [turn | {"content": f"{_MARK}{number}{_MARK}"} for number, turn in enumerate(conversation)]
+        pieces = self._render(hidden, add_generation_prompt=True, tokenize=False).split(_MARK)
+        written = [turn["content"] for turn in conversation]
+        return [
+            token
+            for place, piece in enumerate(pieces)
+            for token in (self.text_ids(written[int(piece)]) if place % 2 else self.markup_ids(piece))
+        ]
 
     def _render(self, conversation: list[dict[str, str]], **settings: Any) -> Any:
         try:
@@ -44,12 +59,12 @@ class ChatTemplate(Template):
         answered = self._render([*_QUESTION, _ANSWER], tokenize=False)
         if not answered.startswith(question):
             return []
-        return self.text_ids(answered[len(question) :].partition(_PROBE)[0])
+        return self.markup_ids(answered[len(question) :].partition(_PROBE)[0])
 
     def _find_stop_id(self) -> int:
         """The first control token after an answer in a rendered conversation, else end of sequence."""
         rendered = self._render([*_QUESTION, _ANSWER], tokenize=False)
-        after = self.text_ids(rendered.rsplit(_PROBE, 1)[-1])
+        after = self.markup_ids(rendered.rsplit(_PROBE, 1)[-1])
         special = set(self.tokenizer.all_special_ids)
         stop = next((token for token in after if token in special), self.tokenizer.eos_token_id)
         if stop is None:

@@ -16,7 +16,9 @@ class Tokenizer(Protocol):
     eos_token_id: int | None
     all_special_ids: list[int]
 
-    def __call__(self, text: str, *, add_special_tokens: bool) -> Any: ...
+    all_special_tokens: list[str]
+
+    def __call__(self, text: str, *, add_special_tokens: bool, split_special_tokens: bool = False) -> Any: ...
 
     def decode(self, token_ids: Sequence[int], *, skip_special_tokens: bool = False) -> str: ...
 
@@ -45,7 +47,11 @@ class Template(ABC):
         """The id that ends an answer."""
 
     def text_ids(self, text: str) -> list[int]:
-        """The ids of a piece of text, with nothing added."""
+        """The ids of somebody's text: a control token that is written in it stays text."""
+        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+    def markup_ids(self, text: str) -> list[int]:
+        """The ids of a template's own text, in which control tokens are control tokens."""
         return list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
 
     def output_ids(self, text: str) -> list[int]:
