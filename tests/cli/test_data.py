@@ -37,7 +37,8 @@ def test_stats_count_every_row_once(cli: Any, project: Path) -> None:
 @pytest.mark.model
 def test_a_preview_marks_the_answer_and_its_end(cli: Any, project: Path) -> None:
     done = cli("data", "preview", project, "-n", 2, "--out", project.parent / "out")
-    assert (done.code, done.out.count("⟦"), done.out.count("⟧")) == (0, 2, 2)
+    num_outputs = done.out.count("⟦")  # two examples, each with all its outputs
+    assert (done.code, num_outputs >= 2, done.out.count("⟧")) == (0, True, num_outputs)
     assert "⟦Seven.<|im_end|>⟧" in done.out
     as_json = json.loads(cli("data", "preview", project, "-n", 2, "--out", project.parent / "out", "--json").out)
-    assert [one["stop_token_trained"] for one in as_json] == [True, True]
+    assert [one["stop_token_trained"] for one in as_json] == [True] * num_outputs

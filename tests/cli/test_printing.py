@@ -16,8 +16,11 @@ from instructglm.cli.chat import _lines, converse
 from instructglm.cli.previews import marked, problems, show_preview
 from instructglm.cli.results import show_report
 from instructglm.cli.tables import table
+from instructglm.core.errors import RunError
 from instructglm.core.records import ComparisonRow, Message, MetricRow
 from instructglm.data.preview import Preview
+from instructglm.report.contents import DataCard, Environment, Report
+from instructglm.report.files import write_report
 
 WORDS = st.text(st.sampled_from("ab中文é "), max_size=8)
 
@@ -63,45 +66,57 @@ def test_a_preview_that_would_teach_the_wrong_thing_says_why() -> None:
 # Results
 
 
-def report_beside(folder: Path, *, compared: bool) -> Path:
-    metrics = [
-        MetricRow(model=model, task="mood", metric=metric, value=value, low=value - 0.05, high=value + 0.05, n=300)
-        for model, value in (("base", 0.64), ("tuned", 0.885))
-        for metric in ("accuracy", "f1[good]")
-    ]
-    row = ComparisonRow(
-        task="mood", metric="accuracy", a="base", b="tuned", difference=0.245, low=0.19, high=0.3, p_value=0.0002, n=300
-    )
-    content = {
-        "metrics": [metric.model_dump() for metric in metrics],
-        "comparisons": [row.model_dump()] if compared else [],
-        "headline": ["tuned is better than base."],
-    }
-    (folder / "report.json").write_text(json.dumps(content))
-    return folder / "index.html"
+def report_beside(folder: Path) -> Path:
+    """A real report of one task, on disk; the path of its page."""
+    figures = {"low": 0.59, "high": 0.69, "n": 300}
+    data = DataCard(name="mood", hash="0" * 12, sources=(), tasks=(), ledger_counts={}, ledger=())
+    environment = Environment(
+        command="instructglm run", seed=1, device="CPU", dtype="float32", num_threads=2, packages={}, python="3.11",
+        platform="any", git_revision=None, model="embedded", experiment="name: mood", stage_seconds={},
+    )  # fmt: skip
+    return write_report(
+        Report(
+            title="Mood",
+            headline=("tuned is better than base.",),
+            metrics=tuple(
+                MetricRow(model=model, task="mood", metric="accuracy", value=value, **figures)
+                for model, value in (("base", 0.64), ("tuned", 0.885))
+            ),
+            comparisons=(
+                ComparisonRow(
+                    task="mood", metric="accuracy", a="base", b="tuned", difference=0.245, low=0.19, high=0.3,
+                    p_value=0.0001, n=300,
+                ),
+            ),
+            definitions={},
+            confidence=0.95,
+            data=data,
+            training=None,
+            confusions=(),
+            samples=(),
+            environment=environment,
+        ),
+        folder,
+    )  # fmt: skip
 
 
-def test_the_end_of_a_run_shows_the_comparison_and_the_path(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    page = report_beside(tmp_path, compared=True)
+def test_the_end_of_a_run_shows_the_figures_the_verdict_and_the_path(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = report_beside(tmp_path)
     show_report(page, as_json=False)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[1] == "mood  accuracy  300  base 0.640  tuned 0.885  +0.245 [+0.190, +0.300]  < 0.001"
-    assert lines[-1] == f"Report: {page}"
-    assert "tuned is better than base." in lines
-
-
-def test_without_a_comparison_the_figures_are_shown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    show_report(report_beside(tmp_path, compared=False), as_json=False)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[1] == "mood  base   accuracy  300  0.640 [0.590, 0.690]"
-    assert not any("f1[good]" in line for line in lines)
+    shown = capsys.readouterr().out
+    assert shown.splitlines()[-1] == f"Report: {page}"
+    assert "tuned is better than base." in shown.splitlines()
+    for figure in ("64.0", "88.5", "24.5", "19.0", "30.0", "< 0.001"):
+        assert figure in shown
 
 
 def test_results_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    page = report_beside(tmp_path, compared=True)
+    page = report_beside(tmp_path)
     show_report(page, as_json=True)
     found = json.loads(capsys.readouterr().out)
-    assert (found["report"], len(found["metrics"]), len(found["comparisons"])) == (str(page), 4, 1)
+    assert (found["report"], len(found["metrics"]), len(found["comparisons"])) == (str(page), 2, 1)
 
 
 # Conversations
@@ -118,6 +133,22 @@ class Echo:
 def test_a_conversation_grows_until_it_is_reset(capsys: pytest.CaptureFixture[str]) -> None:
     converse(Echo(), ["hello\n", "\n", "more\n", "/reset\n", "again\n", "/quit\n", "never\n"], max_new_tokens=4)
     assert capsys.readouterr().out.splitlines() == ["1:hell", "3:more", "(forgotten)", "1:agai"]
+
+
+class Full:
+    """Refuses every second message."""
+
+    def stream(self, messages: Sequence[Message], max_new_tokens: int) -> Iterator[str]:
+        if messages[-1].content == "long":
+            raise RunError("the conversation is too long", hint="Begin a new one with /reset.")
+        yield f"{len(messages)}"
+
+
+def test_a_conversation_that_is_too_long_can_go_on(capsys: pytest.CaptureFixture[str]) -> None:
+    converse(Full(), ["short\n", "long\n", "short\n"], max_new_tokens=4)
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == ["1", "3"]
+    assert "Begin a new one with /reset." in printed.err
 
 
 def test_a_pipe_is_read_to_its_end_without_a_prompt(

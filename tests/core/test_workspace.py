@@ -17,9 +17,19 @@ HOLD += "with exclusive(Path(sys.argv[1])): print('held', flush=True); sys.stdin
 
 def test_notes_are_added_to_what_is_known(tmp_path: Path) -> None:
     space = Workspace(tmp_path)
-    space.note(dataset=space.dataset("mood", "abc"))
-    space.note(run=space.run("mood", "def"))
+    space.note("dataset", space.dataset("mood", "abc"))
+    space.note("run", space.run("mood", "def"))
     assert space.read_latest() == Latest(dataset="datasets/mood-abc", run="runs/mood-def")
+
+
+def test_what_was_made_from_older_data_is_no_longer_the_latest(tmp_path: Path) -> None:
+    space = Workspace(tmp_path)
+    for kind in ("dataset", "run", "evaluation"):
+        space.note(kind, tmp_path / kind / "first")
+    space.note("run", tmp_path / "run" / "first")  # the same again changes nothing
+    assert space.read_latest() == Latest(dataset="dataset/first", run="run/first", evaluation="evaluation/first")
+    space.note("dataset", tmp_path / "dataset" / "second")
+    assert space.read_latest() == Latest(dataset="dataset/second")
 
 
 def test_nothing_there_is_told_apart_from_a_damaged_note(tmp_path: Path) -> None:
@@ -28,7 +38,7 @@ def test_nothing_there_is_told_apart_from_a_damaged_note(tmp_path: Path) -> None
     (tmp_path / "latest.json").write_text('{"dataset": "a')
     with pytest.raises(StorageError, match=r"latest.json: damaged: Invalid JSON.*\n.*run it once more"):
         Workspace(tmp_path).read_latest()
-    Workspace(tmp_path).note(dataset=tmp_path / "b")
+    Workspace(tmp_path).note("dataset", tmp_path / "b")
     assert Workspace(tmp_path).read_latest().dataset == "b"
 
 

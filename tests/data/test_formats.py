@@ -6,7 +6,7 @@ import pytest
 
 from instructglm.config.data import RowSource
 from instructglm.core.records import Example, Fault, Message, Output, Split
-from instructglm.data.formats import FORMATS
+from instructglm.data.formats import FORMATS, detect
 from instructglm.data.prompts import user_text
 from instructglm.data.records import EmptyRow, Row
 
@@ -88,7 +88,9 @@ class TestAlpaca:
 
     def test_system_and_history_come_before_the_prompt(self):
         row = {"instruction": "c", "input": "d", "output": "e", "system": "s", "history": [["a", "b"]]}
-        assert contents(only("alpaca", row)) == ["ss", "ua", "ab", "uc\n\nd"]
+        note, example = read("alpaca", row)
+        assert contents(example) == ["ss", "ua", "ab", "uc\n\nd"]
+        assert (note.reason, note.action) == ("unused", "cut")  # the earlier answer is read, not trained on
 
     @pytest.mark.parametrize("history", [["a"], [["a", "b", "c"]], [["a", None]], 3])
     def test_a_history_that_is_no_pairs(self, history):
@@ -126,7 +128,9 @@ class TestBelle:
 
 class TestConversations:
     def test_ends_before_the_last_answer(self):
-        example = only("messages", talk("sbe kind", "uhi", "ahello", "ubye", "asee you"))
+        note, example = read("messages", talk("sbe kind", "uhi", "ahello", "ubye", "asee you"))
+        assert (note.row, note.reason, note.action) == ("a.jsonl:1", "unused", "cut")
+        assert note.detail.startswith("1 earlier answers")
         assert contents(example) == ["sbe kind", "uhi", "ahello", "ubye"]
         assert example.references == ("see you",)
 
@@ -136,7 +140,7 @@ class TestConversations:
         assert contents(example) == ["uhi"]
 
     def test_outputs_of_its_own_answer_the_whole_conversation(self):
-        example = only("messages", {**talk("uhi", "ahello", "ubye"), "outputs": ["ciao", "bye"]})
+        _, example = read("messages", {**talk("uhi", "ahello", "ubye"), "outputs": ["ciao", "bye"]})
         assert contents(example) == ["uhi", "ahello", "ubye"]
         assert example.references == ("ciao", "bye")
 
@@ -304,3 +308,11 @@ def test_instruction_and_input_are_joined_by_a_blank_line():
 
 def test_messages_are_equal_records():
     assert only("alpaca", {"instruction": "a", "output": "b"}).messages == (Message(role="user", content="a"),)
+
+
+class TestTableBesideInstruction:
+    @pytest.mark.parametrize("output_column", ["response", "target", "completion", "label"])
+    def test_what_the_instruction_is_about_is_not_lost(self, output_column):
+        row = {"instruction": "Translate to French.", "input": "Good day.", output_column: "Bonjour."}
+        assert detect([row], "a.jsonl") == "table"
+        assert contents(only("table", row)) == ["uTranslate to French.\n\nGood day."]

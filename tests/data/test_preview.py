@@ -7,7 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from instructglm.core.records import Example, Message, Output
-from instructglm.data.preview import preview, token_texts
+from instructglm.data.encode import join
+from instructglm.data.preview import Preview, preview, token_texts
 from instructglm.data.templates import template_for
 
 TOKENIZERS = ["embedded_tokenizer", "plain_tokenizer", "sentencepiece_tokenizer"]
@@ -27,9 +28,14 @@ def asked(prompt: str, *outputs: str) -> Example:
     )  # fmt: skip
 
 
+def shown_of(example: Example, template, output: int = 0) -> Preview:
+    encoded = join(template.context_ids(example.messages), template.output_ids(example.outputs[output].text))
+    return preview(example.row, encoded, template)
+
+
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_trained_pieces_are_the_answer_and_its_end(template, answer):
-    shown = preview(asked("法国的首都是哪里？", answer), template)
+    shown = shown_of(asked("法国的首都是哪里？", answer), template)
     trained = "".join(text for text, is_trained in shown.tokens if is_trained)
     end = template.tokenizer.decode([template.stop_id])
     assert trained.strip() == f"{answer}{end}"
@@ -43,7 +49,7 @@ def test_trained_pieces_are_the_answer_and_its_end(template, answer):
 
 def test_each_output_can_be_shown(template):
     example = asked("Greet.", "Hi", "Hello")
-    texts = ["".join(text for text, _ in preview(example, template, output=index).tokens) for index in (0, 1)]
+    texts = ["".join(text for text, _ in shown_of(example, template, output=index).tokens) for index in (0, 1)]
     assert "Hello" in texts[1]
     assert "Hello" not in texts[0]
 

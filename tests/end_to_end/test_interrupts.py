@@ -39,7 +39,7 @@ def results(out: Path) -> list[object]:
     files = [
         dataset / "train.parquet",
         run / "adapter" / "adapter_model.safetensors",
-        evaluation / "predictions-tuned.parquet",
+        evaluation.parent / "predictions-tuned.parquet",
         evaluation / "scores.json",
     ]
     losses = [[(key, value) for key, value in line.items() if not key.endswith("_s")] for line in lines]

@@ -195,6 +195,26 @@ def test_other_evaluation_settings_only_evaluate_again(project, out, tmp_path):
     assert len(list((folder_of(copied, "run") / "evaluation").glob("test-*"))) == 2
 
 
+def test_surer_intervals_ask_no_model_again(project, out, tmp_path):
+    copied = Path(shutil.copytree(out, tmp_path / "out"))
+    page, heard = go(project, copied, "evaluation.confidence=0.8")
+    assert heard.stages == []
+    assert sum("answers of" in line for line in heard.said) == 2
+    wide = {(row.model, row.task, row.metric): row for row in read_report(out / "report").metrics}
+    for row in read_report(page.parent).metrics:
+        before = wide[row.model, row.task, row.metric]
+        assert row.value == before.value
+        assert row.high - row.low <= before.high - before.low
+
+
+def test_the_experiment_saved_in_a_run_runs_from_anywhere(project, out, tmp_path):
+    saved = folder_of(out, "run") / "experiment.yaml"
+    experiment = load_experiment(saved)
+    heard = Heard()
+    pipeline.build(experiment, saved.parent, tmp_path / "elsewhere", heard)
+    assert any("dataset:" in line for line in heard.said)
+
+
 def test_another_name_of_a_setting_that_decides_nothing_trains_nothing(project, out, tmp_path):
     copied = Path(shutil.copytree(out, tmp_path / "out"))
     _, heard = go(project, copied, "title=Another title")
@@ -207,7 +227,7 @@ def test_two_folders_get_equal_datasets_losses_and_predictions(project, out, tmp
     again = tmp_path / "again"
     assert contents(folder_of(out, "dataset")) == contents(folder_of(again, "dataset"))
     assert losses(out) == losses(again)
-    for name in ("predictions-base.parquet", "predictions-tuned.parquet", "scores.json"):
+    for name in ("../predictions-base.parquet", "../predictions-tuned.parquet", "scores.json"):
         first, second = (folder_of(folder, "evaluation") / name for folder in (out, again))
         assert first.read_bytes() == second.read_bytes()
 
@@ -266,8 +286,9 @@ def test_a_third_model_is_scored_and_a_later_one_asks_the_others_no_more(project
         for figure in FIGURES:
             assert value["third", task, figure] == value["base", task, figure]
     assert {(row.a, row.b) for row in report.comparisons} == {("base", "tuned"), ("base", "third")}
-    base, third = (read_predictions(folder_of(copied, "evaluation") / f"predictions-{name}.parquet")
-                   for name in ("base", "third"))  # fmt: skip
+    asked = folder_of(copied, "evaluation").parent
+    base, third = (read_predictions(next(asked.glob(f"predictions-{name}*.parquet"))) for name in ("base", "third"))
+    assert [line for line in heard.said if "answers of base are up to date" in line]
     assert [one.choice_logprobs for one in base] == [one.choice_logprobs for one in third]
 
 

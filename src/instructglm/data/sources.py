@@ -8,6 +8,7 @@ from pathlib import Path
 from instructglm.config.data import RatingsSource, RowSource
 from instructglm.core.errors import DataError
 from instructglm.core.ids import file_hash
+from instructglm.data.packages import is_package_uri, resolve_all
 from instructglm.data.reading import ReadFile, Reading, read_file
 from instructglm.data.text_files import near_files
 
@@ -60,9 +61,7 @@ def expand(patterns: str | list[str], base: Path) -> list[tuple[Path, str]]:
 
 
 def _expand_one(pattern: str, base: Path) -> list[tuple[Path, str]]:
-    if pattern.startswith(("pypi:", "pypi-wheel:")):
-        from instructglm.data.packages import resolve_all
-
+    if is_package_uri(pattern):
         return resolve_all(pattern)
     path = base / Path(pattern).expanduser()
     if path.exists():

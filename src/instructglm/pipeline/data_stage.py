@@ -10,12 +10,14 @@ from instructglm.annotation.summary import summarise
 from instructglm.config.experiment import Experiment
 from instructglm.core.errors import DataError
 from instructglm.core.files import staged_folder, write_text
+from instructglm.core.ledger import Ledger
 from instructglm.core.progress import SilentProgress
 from instructglm.core.records import Split
 from instructglm.core.seeds import derived_seed
 from instructglm.core.workspace import Workspace, exclusive
 from instructglm.data import build as building
 from instructglm.data.dataset import read_examples, write_examples, write_ledger, write_manifest
+from instructglm.data.encode import encode_examples
 from instructglm.data.preview import Preview, preview
 from instructglm.data.templates import template_for
 from instructglm.pipeline.data_card import make_data_card
@@ -36,7 +38,7 @@ def build_dataset(job: Job) -> Path:
         with exclusive(folder), job.timed("data"):
             if not folder.exists():
                 _build(job, digest, folder)
-    job.workspace.note(dataset=folder)
+    job.workspace.note("dataset", folder)
     return folder
 
 
@@ -71,10 +73,10 @@ def _agreement(built: building.Built, seed: int) -> tuple[AgreementSummary, ...]
 
 
 def preview_examples(experiment: Experiment, base: Path, out: Path, n: int) -> list[Preview]:
-    """The first `n` training examples of the dataset, token by token.
+    """The first `n` training examples as training will read them, each with all its outputs, token by token.
 
     Raises:
-        DataError: there is no training example.
+        DataError: there is no training example, or one is too long.
     """
     from instructglm.models.loading import load_tokenizer
 
@@ -82,7 +84,14 @@ def preview_examples(experiment: Experiment, base: Path, out: Path, n: int) -> l
     experiment = with_model_folders(experiment, base)
     job = Job(experiment, base, Workspace(out.resolve()), SilentProgress(), "")
     examples = read_examples(build_dataset(job), Split.TRAIN)
-    if not examples:
-        raise DataError("there is no training example to look at")
     template = template_for(load_tokenizer(experiment.model.name_or_path))
-    return [preview(example, template) for example in examples[:n]]
+    data = experiment.data
+    features = encode_examples(examples, template, max_length=data.max_length, overlong=data.overlong, ledger=Ledger())
+    if not features:
+        raise DataError("there is no training example to look at")
+    rows = {example.id: example.row for example in examples}
+    return [
+        preview(rows[feature.example_id], encoded, template)
+        for feature in features[:n]
+        for encoded, _ in feature.sequences()
+    ]

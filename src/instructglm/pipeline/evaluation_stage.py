@@ -23,18 +23,20 @@ SCORES = "scores.json"
 
 
 def evaluate_run(job: Job, dataset: Path, run: Path) -> Path:
-    """The folder with each model's predictions on the test split and `scores.json`.
+    """The folder with the scores of this evaluation; each model's predictions on the test split lie above it.
 
-    A model whose predictions are there already is not asked again.
+    A model that was asked the same questions before is not asked again, whatever
+    else is scored beside it and however sure the intervals are to be.
     """
-    folder = run / "evaluation" / f"test-{_digest(job, dataset)}"
+    asked = run / "evaluation" / f"test-{_questions(job, dataset)}"
+    folder = asked / f"scores-{_digest(job)}"
     if (folder / SCORES).exists():
         job.skip(folder)
     else:
-        with exclusive(folder), job.timed("evaluate"):
+        with exclusive(asked), job.timed("evaluate"):
             if not (folder / SCORES).exists():
                 _score_into(job, dataset, run, folder)
-    job.workspace.note(evaluation=folder)
+    job.workspace.note("evaluation", folder)
     return folder
 
 
@@ -61,32 +63,48 @@ def _score_into(job: Job, dataset: Path, run: Path, folder: Path) -> None:
     write_text(folder / SCORES, scores.model_dump_json(indent=2) + "\n")
 
 
-def _digest(job: Job, dataset: Path) -> str:
-    """A finished evaluation is named by all that decides its figures (the run's folder names the rest)."""
+def _questions(job: Job, dataset: Path) -> str:
+    """Names all that decides a model's predictions, apart from the model (the run's folder names base and tuned)."""
+    data, settings = job.experiment.data, job.experiment.evaluation
+    limits = (settings.max_new_tokens, settings.max_new_tokens_closed, data.max_length, data.overlong)
+    return content_hash(_VERSION, read_manifest(dataset).hash, limits)
+
+
+def _digest(job: Job) -> str:
+    """Names all that decides the scores of these predictions."""
     evaluation = job.experiment.evaluation
-    settings = evaluation.model_dump(mode="json") | {"models": model_names(evaluation)}
     others = {other.name: model_fingerprint(other.name_or_path) for other in other_models(evaluation)}
-    return content_hash(_VERSION, read_manifest(dataset).hash, settings, others, job.experiment.seed)
+    return content_hash(
+        _VERSION, model_names(evaluation), others, evaluation.confidence, evaluation.num_resamples, job.experiment.seed
+    )
 
 
-def predictions_file(folder: Path, model: str) -> Path:
-    """Where the predictions of one model lie in an evaluation folder."""
-    return folder / f"predictions-{model}.parquet"
+def predictions_files(folder: Path, settings: EvaluationSettings) -> dict[str, Path]:
+    """Model -> where its predictions lie, for the folder of scores that were made from them.
+
+    Another model's file is named by its weights as well: a name can be given to another.
+    """
+    prints = {other.name: content_hash(model_fingerprint(other.name_or_path)) for other in other_models(settings)}
+    return {
+        name: folder.parent / f"predictions-{name}{f'-{prints[name]}' if name in prints else ''}.parquet"
+        for name in model_names(settings)
+    }
 
 
 def read_all_predictions(folder: Path, settings: EvaluationSettings) -> dict[str, list[Prediction]]:
     """Model -> its predictions, in the experiment's order of models."""
-    return {name: read_predictions(predictions_file(folder, name)) for name in model_names(settings)}
+    return {name: read_predictions(path) for name, path in predictions_files(folder, settings).items()}
 
 
 def _predictions(job: Job, run: Path, folder: Path, examples: list[Example]) -> dict[str, list[Prediction]]:
     experiment = job.experiment
     settings = experiment.evaluation
-    missing = [name for name in model_names(settings) if not predictions_file(folder, name).exists()]
-    for name in set(model_names(settings)) - set(missing):
+    files = predictions_files(folder, settings)
+    missing = [name for name, path in files.items() if not path.exists()]
+    for name in files.keys() - set(missing):
         job.progress.say(f"answers of {name} are up to date: skipped")
     setting = arithmetic_of(experiment)
     for predictor in predictors(settings, missing, experiment.model.name_or_path, run, setting):
         predicted = predict(predictor, examples, settings, experiment.data, job.progress)
-        write_predictions(predictions_file(folder, predictor.name), predicted)
+        write_predictions(files[predictor.name], predicted)
     return read_all_predictions(folder, settings)

@@ -8,9 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from instructglm.config.data import Source
 from instructglm.config.experiment import Experiment
 from instructglm.core.progress import Progress
 from instructglm.core.workspace import Workspace
+from instructglm.data.packages import is_package_uri
 
 
 @dataclass(frozen=True)
@@ -56,3 +58,24 @@ def with_model_folders(experiment: Experiment, base: Path) -> Experiment:
 def _located(name_or_path: str, base: Path) -> str:
     folder = base / Path(name_or_path).expanduser()
     return str(folder.resolve()) if folder.is_dir() else name_or_path
+
+
+def with_data_files(experiment: Experiment, base: Path) -> Experiment:
+    """The experiment with data paths as absolute ones, so that its file can be run from anywhere."""
+    sources = [source.model_copy(update=_absolute_paths(source, base)) for source in experiment.data.sources]
+    return experiment.model_copy(update={"data": experiment.data.model_copy(update={"sources": sources})})
+
+
+def _absolute_paths(source: Source, base: Path) -> dict[str, str | list[str]]:
+    found: dict[str, str | list[str]] = {}
+    for name in ("path", "texts"):
+        written = getattr(source, name, None)
+        if isinstance(written, str):
+            found[name] = _absolute(written, base)
+        elif written is not None:
+            found[name] = [_absolute(path, base) for path in written]
+    return found
+
+
+def _absolute(path: str, base: Path) -> str:
+    return path if is_package_uri(path) else str(base / Path(path).expanduser())

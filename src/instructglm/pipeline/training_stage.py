@@ -17,7 +17,7 @@ from instructglm.data.encode import Feature, encode_examples
 from instructglm.data.templates import Template, template_for
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
-from instructglm.pipeline.job import Job
+from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
 from instructglm.report.contents import CurvePoint, TrainingCard
 from instructglm.training.batches import make_plan
@@ -27,6 +27,7 @@ from instructglm.training.metrics_log import read_metrics
 from instructglm.training.monitor import verdict
 from instructglm.tuning import METHODS, TunedModel
 
+_NOT_THE_OUTCOME = {"logging_steps", "save_steps"}  # a run may go on with others
 _VERSION = 1  # of what the same settings lead to; raise it when training changes
 
 
@@ -44,7 +45,7 @@ def train_run(job: Job, dataset: Path) -> Path:
         with exclusive(final), job.timed("train"):
             if not final.exists():
                 _make(job, dataset, final, digest, inputs)
-    job.workspace.note(run=final)
+    job.workspace.note("run", final)
     return final
 
 
@@ -72,7 +73,7 @@ def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
         "max_length": experiment.data.max_length,
         "overlong": experiment.data.overlong,
         "tuning": experiment.tuning.model_dump(mode="json"),
-        "training": experiment.training.model_dump(mode="json"),
+        "training": experiment.training.model_dump(mode="json", exclude=_NOT_THE_OUTCOME),
     }
 
 
@@ -86,7 +87,7 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     ledger = Ledger()
     train_features = _features(job, dataset, Split.TRAIN, template, ledger)
     validation_features = _features(job, dataset, Split.VALIDATION, template, ledger)
-    write_text(folder / "experiment.yaml", to_yaml(experiment))
+    write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
     write_ledger(folder, ledger.entries)
     tuned = METHODS[experiment.tuning.method](model.to(device), experiment.tuning, dtype=dtype, seed=experiment.seed)
     setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed)

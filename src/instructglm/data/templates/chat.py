@@ -32,7 +32,7 @@ class ChatTemplate(Template):
         return [*ids, *self._lead_ids]
 
     def _guarded_ids(self, conversation: list[dict[str, str]]) -> list[int]:
-        """Like the template's own ids, but what users wrote is tokenized apart, so that it cannot become control tokens."""
+        """Like the template's own ids, but what was written is tokenized apart: it cannot become control tokens."""
         hidden = [turn | {"content": f"{_MARK}{number}{_MARK}"} for number, turn in enumerate(conversation)]
         pieces = self._render(hidden, add_generation_prompt=True, tokenize=False).split(_MARK)
         written = [turn["content"] for turn in conversation]
