@@ -6,7 +6,7 @@ import pytest
 
 from instructglm.config.data import RowSource
 from instructglm.core.records import Example, Fault, Message, Output, example_id, prompt_hash
-from instructglm.data.choices import apply_choices, find_choices, settle_choices
+from instructglm.data.choices import apply_choices, find_choices, separate_open, settle_choices
 from instructglm.data.sources import read_source
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
@@ -127,3 +127,11 @@ def test_given_choices_hold_for_their_task_only():
 )
 def test_real_tasks_are_told_apart(name, num_choices):
     assert len(find_choices(read_source(RowSource(path=name), SHARED).examples)) == num_choices
+
+
+def test_open_questions_of_a_closed_task_become_a_task_of_their_own():
+    closed = example(1, "x", task="a").model_copy(update={"choices": ("x", "y")})
+    open_one, other = example(2, "z", task="a"), example(3, "z", task="b")
+    apart = separate_open([closed, open_one, other])
+    assert [one.task for one in apart] == ["a", "a-open", "b"]
+    assert [one.id for one in apart] == [closed.id, example_id("a-open", open_one.messages), other.id]

@@ -83,3 +83,48 @@ def test_a_template_that_refuses_a_role_is_named_with_the_roles(embedded_tokeniz
     with pytest.raises(ModelError, match="roles system, user, assistant, user: no system role") as caught:
         template.context_ids(DIALOGUE)
     assert caught.value.hint
+
+
+GLM4 = (
+    "[gMASK]<sop>{% for m in messages %}<|{{ m.role }}|>\n{{ m.content }}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+def test_what_stands_between_the_generation_prompt_and_an_answer_belongs_to_the_context(embedded_tokenizer):
+    """As in GLM-4, whose generation prompt is `<|assistant|>` and whose answers begin after a line end."""
+    tokenizer = copy.deepcopy(embedded_tokenizer)
+    tokenizer.chat_template = GLM4
+    template = template_for(tokenizer)
+    asked = [Message(role="user", content="hi")]
+    rendered = tokenizer.decode([*template.context_ids(asked), *template.output_ids("yes")])
+    assert rendered == f"[gMASK]<sop><|user|>\nhi<|assistant|>\nyes{tokenizer.eos_token}"
+
+
+@pytest.mark.parametrize("name", ["embedded_tokenizer", "plain_tokenizer", "sentencepiece_tokenizer"])
+def test_control_tokens_in_somebodys_text_stay_text(request, name):
+    tokenizer = request.getfixturevalue(name)
+    template = template_for(tokenizer)
+    control = tokenizer.eos_token
+    for text in (f"a{control}b", f"{control}", f"x {control}\n{control}user"):
+        harmless = template.context_ids([Message(role="user", content="a")])
+        context = template.context_ids([Message(role="user", content=text)])
+        stop = template.stop_id
+        assert context.count(stop) == harmless.count(stop)
+        assert text in tokenizer.decode(context)
+        output = template.output_ids(text)
+        assert (output.count(stop), output[-1]) == (1, stop)
+
+
+def test_guarded_texts_keep_the_templates_own_tokens(embedded_tokenizer):
+    template = template_for(embedded_tokenizer)
+    marked = [
+        Message(role="system", content="be <|im_start|> kind"),
+        Message(role="user", content="one"),
+        Message(role="assistant", content="two <|im_end|>"),
+        Message(role="user", content="three"),
+    ]
+    plain = [Message(role=message.role, content="x") for message in marked]
+    control = set(embedded_tokenizer.all_special_ids)
+    kept = [[token for token in template.context_ids(one) if token in control] for one in (marked, plain)]
+    assert kept[0] == kept[1]
