@@ -149,6 +149,9 @@ def test_under_truncate_prompt_a_long_prompt_is_cut_and_scored(predictor):
     (one,) = predictions(predictor, [long], cut)
     assert one.unscored is None
     assert len(one.choice_logprobs) == 2
+    assert one.num_prompt_tokens_cut > 0
+    (whole,) = predictions(predictor, [example("End?", ("yes", "no"))], cut)
+    assert whole.num_prompt_tokens_cut == 0
 
 
 def test_nothing_is_predicted_of_nothing(predictor):

@@ -137,6 +137,8 @@ class Prediction(Record):
     num_tokens: int = 0
     finish_reason: Literal["stop", "length", "none"] = "none"
     choice_logprobs: tuple[float, ...] = ()
+    num_prompt_tokens_cut: int = 0
+    """Tokens taken from the front of a prompt that was too long, where the experiment says so."""
     unscored: str | None = None
 
 

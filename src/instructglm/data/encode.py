@@ -29,7 +29,7 @@ class Encoded:
 class Feature:
     """One prompt with all its outputs, encoded.
 
-    `weights` sum to 1, so that a prompt counts once however many outputs it has.
+    `weights` sum to 1, so that within a step a prompt with many outputs does not outweigh one with a single output.
     """
 
     example_id: str

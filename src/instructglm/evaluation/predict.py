@@ -44,11 +44,12 @@ class Predictor:
 
 @dataclass(frozen=True)
 class _Item:
-    """An example with its context's ids."""
+    """An example with its context's ids, and how many of its prompt's tokens were cut to make it fit."""
 
     index: int
     example: Example
     context: list[int]
+    num_cut: int = 0
 
 
 def predict(
@@ -79,8 +80,10 @@ def _item(
     index: int, example: Example, predictor: Predictor, settings: EvaluationSettings, data: DataSettings
 ) -> _Item | None:
     longest = max((len(predictor.template.output_ids(choice)) for choice in example.choices), default=1)
-    context = fit_context(example, predictor.template, data.max_length - longest, data.overlong, Ledger())
-    return None if context is None else _Item(index, example, context)
+    ledger = Ledger()
+    context = fit_context(example, predictor.template, data.max_length - longest, data.overlong, ledger)
+    num_cut = sum(entry.num_tokens or 0 for entry in ledger.entries)
+    return None if context is None else _Item(index, example, context, num_cut)
 
 
 def _unscored(example: Example, predictor: Predictor, reason: str) -> Prediction:
@@ -213,4 +216,5 @@ def _prediction(predictor: Predictor, item: _Item, tokens: list[int], logprobs: 
         num_tokens=len(tokens),
         finish_reason="stop" if stopped else "length",
         choice_logprobs=logprobs,
+        num_prompt_tokens_cut=item.num_cut,
     )

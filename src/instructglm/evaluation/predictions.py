@@ -26,6 +26,7 @@ def write_predictions(path: Path, predictions: Sequence[Prediction]) -> None:
             "num_tokens": pa.int64(),
             "finish_reason": text,
             "choice_logprobs": pa.list_(pa.float64()),
+            "num_prompt_tokens_cut": pa.int64(),
             "unscored": text,
         }
     )

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from instructglm.core.files import write_text
 from instructglm.core.ids import canonical_json
 from instructglm.core.ledger import LedgerEntry
-from instructglm.core.records import ComparisonRow, Split, read_record
+from instructglm.core.records import ComparisonRow, Example, Prediction, Split, read_record
 from instructglm.core.workspace import Workspace
 from instructglm.data.dataset import read_examples, read_ledger
 from instructglm.evaluation.samples import samples
@@ -49,6 +50,7 @@ def write_whole_report(job: Job, dataset: Path, run: Path, evaluation: Path) -> 
     scores = read_scores(evaluation)
     training = read_run(run).training
     examples = read_examples(dataset, Split.TEST)
+    predictions = read_all_predictions(evaluation, settings)
     report = Report(
         title=job.experiment.title or job.experiment.name,
         headline=(*_verdicts(scores), training.verdict),
@@ -56,10 +58,10 @@ def write_whole_report(job: Job, dataset: Path, run: Path, evaluation: Path) -> 
         comparisons=scores.comparisons,
         definitions=DEFINITIONS,
         confidence=settings.confidence,
-        data=_data_card(dataset, read_ledger(run)),
+        data=_data_card(dataset, [*read_ledger(run), *_cut_questions(examples, predictions)]),
         training=training,
         confusions=scores.confusions,
-        samples=samples(examples, read_all_predictions(evaluation, settings)),
+        samples=samples(examples, predictions),
         environment=describe_environment(job),
         unscored=scores.unscored,
     )
@@ -74,6 +76,24 @@ def _verdicts(scores: Scores) -> list[str]:
         if pair not in sentences or row.metric == "rouge_l":
             sentences[pair] = row.verdict
     return list(sentences.values())
+
+
+def _cut_questions(
+    examples: Sequence[Example], predictions: Mapping[str, Sequence[Prediction]]
+) -> Iterator[LedgerEntry]:
+    """The test prompts that a model did not read whole."""
+    rows = {example.id: example.row for example in examples}
+    for model, predicted in predictions.items():
+        for one in predicted:
+            if one.num_prompt_tokens_cut:
+                yield LedgerEntry(
+                    row=rows[one.example_id],
+                    reason="overlong",
+                    detail=f"front of the test prompt, for {model}",
+                    action="cut",
+                    num_tokens=one.num_prompt_tokens_cut,
+                    task=one.task,
+                )
 
 
 def _data_card(dataset: Path, encoding: list[LedgerEntry]) -> DataCard:
