@@ -167,7 +167,7 @@ def test_a_python_without_pip_is_told_how_to_get_it(index):
         "pypi:tiny-data==1.0/../x",
         "pypi:tiny-data==1.0/a//b",
         "pypi:tiny-data==1.0/*/b",
-        "pypi:--index-url==1/x",
+        "pypi:--target==1/x",
         "pypi:a==1/x\ny",
     ],
 )
