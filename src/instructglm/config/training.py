@@ -51,5 +51,8 @@ class TrainingSettings(Section):
     @model_validator(mode="after")
     def _micro_batch_fits(self) -> TrainingSettings:
         if self.micro_batch_size > self.batch_size:
-            raise ValueError(f"micro_batch_size {self.micro_batch_size} is larger than batch_size {self.batch_size}")
+            raise ValueError(
+                f"micro_batch_size {self.micro_batch_size} is larger than batch_size {self.batch_size}; "
+                f"set training.micro_batch_size to {self.batch_size} or less"
+            )
         return self

@@ -71,4 +71,4 @@ def _still_falling(checks: Sequence[Check], best: Check) -> str:
     before = min(check.loss for check in checks if check.step != best.step)
     if before - best.loss < _LEVEL * before:
         return f"Validation loss has levelled off; kept the last step ({best.step})."
-    return f"Validation loss was still falling at the last step ({best.step}): more epochs may help."
+    return f"Validation loss was still falling at the last step ({best.step}): training longer may help."
