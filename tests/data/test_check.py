@@ -100,7 +100,7 @@ def files():
     return {Path(file.path).name: file for file in result.files}
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data are not on this machine")
+@pytest.mark.usefixtures("shared_data")  # skipped without them, but a failure where everything has to be tested
 class TestRealFiles:
     def test_every_file_is_read_and_no_row_is_wrong(self, files):
         expected = {path.name for folder in ("instructions", "tasks") for path in (SHARED / folder).glob("*.json*")}

@@ -104,7 +104,7 @@ def test_given_choices_hold_for_their_task_only():
     assert [fault.row for fault in faults] == ["a.jsonl:3"]
 
 
-@pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data are not on this machine")
+@pytest.mark.usefixtures("shared_data")  # skipped without them, but a failure where everything has to be tested
 @pytest.mark.parametrize(
     ("name", "num_choices"),
     [

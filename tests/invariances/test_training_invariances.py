@@ -58,14 +58,18 @@ def run(folder, tmp_path, settings, **training):
 @pytest.mark.parametrize("settings", METHOD_SETTINGS, ids=lambda settings: settings.method)
 @pytest.mark.parametrize("micro", [1, 3])
 def test_micro_batch_size_changes_nothing(tiny_model, tmp_path, settings, micro):
-    losses, norms, weights = run(tiny_model, tmp_path / "whole", settings)
-    other_losses, other_norms, other_weights = run(tiny_model, tmp_path / "cut", settings, micro_batch_size=micro)
+    # Adam divides by the root of the second moment: with its usual epsilon, a gradient that is all but zero moves a
+    # weight by the sign of its rounding. A larger one leaves the law to be seen.
+    calm = {"adam_epsilon": 1e-3}
+    losses, norms, weights = run(tiny_model, tmp_path / "whole", settings, **calm)
+    other_losses, other_norms, other_weights = run(
+        tiny_model, tmp_path / "cut", settings, micro_batch_size=micro, **calm
+    )
     assert len(losses) == 6  # 24 sequences, 8 a step, 2 epochs
     assert losses[-1] < losses[0]
     assert_close(losses, other_losses, rtol=1e-5, atol=1e-6)
     assert_close(norms, other_norms, rtol=1e-4, atol=1e-6)
-    # Adam divides by the root of the second moment: where a gradient is all but zero, its sign is rounding.
-    assert_close(weights, other_weights, rtol=1e-3, atol=2e-3)
+    assert_close(weights, other_weights, rtol=0, atol=1e-5)
 
 
 def test_loss_does_not_depend_on_padding_side_or_length(tiny_model):
