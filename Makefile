@@ -10,11 +10,11 @@ DEV := $(VENV)/.installed-dev
 # The first of these that is 3.11 or newer makes the environment; `make PYTHON=/path/to/python` names another.
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
 
-.PHONY: help install quickstart test check clean
+.PHONY: help install quickstart test test-oldest check clean
 .DEFAULT_GOAL := help
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 install: $(BASE) ## the environment in .venv/
 
@@ -26,6 +26,9 @@ test: check ## the checks, then all tests with coverage
 	$(BIN)/coverage report --skip-covered --skip-empty
 	$(BIN)/coverage report --format=total --fail-under=90 \
 	  --include='*/instructglm/core/*,*/instructglm/config/*,*/instructglm/data/*'
+
+test-oldest: $(DEV) ## the tests of models on the oldest transformers that pyproject.toml admits
+	.ci/test-oldest
 
 check: $(DEV) ## formatting, lint, types and import floors
 	$(BIN)/ruff format --check --quiet .

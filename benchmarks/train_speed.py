@@ -57,7 +57,7 @@ def measure(dtype: str, attention: str, micro: str, *, steps: int) -> dict[str, 
     from instructglm.core.ledger import Ledger
     from instructglm.core.records import Split
     from instructglm.data.build import build
-    from instructglm.data.encode import encode_examples
+    from instructglm.data.features import encode_examples
     from instructglm.data.templates import template_for
     from instructglm.models.loading import load
     from instructglm.training.batches import flatten, make_plan, micro_batches

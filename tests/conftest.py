@@ -20,15 +20,31 @@ def pytest_configure() -> None:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """Real public data beside the checkout; tests that need it are skipped where it is absent."""
-    folder = SHARED / "data"
+def _shared(name: str, what: str) -> Path:
+    folder = SHARED / name
     if not folder.is_dir():
         # Where everything has to be tested, a missing reference is a failure, not an excuse.
         absent = pytest.fail if os.environ.get("CI") else pytest.skip
-        absent(f"the shared reference data is not at {folder}")
+        absent(f"the shared {what} are not at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Real public data beside the checkout; tests that need it are skipped where it is absent."""
+    return _shared("data", "reference data")
+
+
+@pytest.fixture(scope="session")
+def shared_golden() -> Path:
+    """Tensors and token ids made by the official code of the ChatGLM family."""
+    return _shared("golden", "golden tensors")
+
+
+@pytest.fixture(scope="session")
+def shared_tokenizers() -> Path:
+    """The real tokenizer files of ChatGLM-6B and ChatGLM3-6B."""
+    return _shared("tokenizers", "tokenizer files")
 
 
 @pytest.fixture(scope="session")
@@ -108,3 +124,80 @@ def sentencepiece_tokenizer():
     tokenizer.decoder = decoders.Sequence(marks)
     tokenizer.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
+
+
+@pytest.fixture(scope="session")
+def chatglm_tokenizer(shared_tokenizers: Path):
+    """The real one of ChatGLM-6B."""
+    from instructglm.models import load_tokenizer
+
+    return load_tokenizer(shared_tokenizers / "chatglm-6b")
+
+
+@pytest.fixture(scope="session")
+def chatglm2_tokenizer(shared_tokenizers: Path, tmp_path_factory: pytest.TempPathFactory):
+    """That of ChatGLM2-6B, whose tokenizer.model is the same as ChatGLM3's."""
+    import shutil
+
+    from instructglm.models import load_tokenizer
+
+    third, folder = shared_tokenizers / "chatglm3-6b", tmp_path_factory.mktemp("second")
+    shutil.copy(third / "tokenizer.model", folder)
+    config = json.loads((third / "config.json").read_text("utf-8"))
+    config |= {"chatglm_version": "chatglm2"}
+    (folder / "config.json").write_text(json.dumps(config), "utf-8")
+    return load_tokenizer(folder)
+
+
+@pytest.fixture(scope="session")
+def chatglm3_tokenizer(shared_tokenizers: Path):
+    """The real one of ChatGLM3-6B."""
+    from instructglm.models import load_tokenizer
+
+    return load_tokenizer(shared_tokenizers / "chatglm3-6b")
+
+
+@pytest.fixture(scope="session")
+def glm4_remote_tokenizer(tmp_path_factory: pytest.TempPathFactory):
+    """That of GLM-4's first layout, with a vocabulary of bytes and a few merges."""
+    import base64
+
+    from instructglm.models.tokenization.glm4 import ChatGLM4Tokenizer
+
+    tokens = [*(bytes([byte]) for byte in range(256)), b"\n\n", b"is", b" the", b" t", b"he"]
+    lines = [f"{base64.b64encode(token).decode()} {rank}\n" for rank, token in enumerate(tokens)]
+    file = tmp_path_factory.mktemp("glm4") / "tokenizer.model"
+    file.write_text("".join(lines), "ascii")
+    return ChatGLM4Tokenizer(vocab_file=str(file))
+
+
+_GLM4_CONTROL = [
+    "<|endoftext|>", "[MASK]", "[gMASK]", "[sMASK]", "<sop>", "<eop>",
+    "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>",
+]  # fmt: skip
+_GLM4_CHAT = (
+    "[gMASK]<sop>{% for m in messages %}{% if m.content %}<|{{ m.role }}|>\n{{ m.content }}{% endif %}{% endfor %}"
+    "{% if add_generation_prompt %}<|assistant|>{% endif %}"
+)
+
+
+@pytest.fixture(scope="session")
+def glm4_tokenizer():
+    """Byte-level BPE with control tokens and chat template as of GLM-4 in transformers' own layout."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=500, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
+    )
+    tokenizer.train_from_iterator([*_CORPUS, "a\n\n\nb\n\nc\n\nd"], trainer)
+    tokenizer.add_special_tokens([AddedToken(name, special=True, normalized=False) for name in _GLM4_CONTROL])
+    made = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, eos_token="<|endoftext|>", pad_token="<|endoftext|>", padding_side="left",
+        additional_special_tokens=_GLM4_CONTROL,
+    )  # fmt: skip
+    made.chat_template = _GLM4_CHAT
+    return made

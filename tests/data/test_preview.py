@@ -7,11 +7,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from instructglm.core.records import Example, Message, Output
-from instructglm.data.encode import join
 from instructglm.data.preview import Preview, preview, token_texts
 from instructglm.data.templates import template_for
 
-TOKENIZERS = ["embedded_tokenizer", "plain_tokenizer", "sentencepiece_tokenizer"]
+TOKENIZERS = [
+    "embedded_tokenizer",
+    "plain_tokenizer",
+    "sentencepiece_tokenizer",
+    "chatglm_tokenizer",
+    "chatglm3_tokenizer",
+    "glm4_tokenizer",
+]
 ANSWERS = ["Paris.", "巴黎是法国的首都。", "🙂👩\u200d👧 ok", "a\n\n b", "鑫森淼焱垚"]
 
 
@@ -29,7 +35,7 @@ def asked(prompt: str, *outputs: str) -> Example:
 
 
 def shown_of(example: Example, template, output: int = 0) -> Preview:
-    encoded = join(template.context_ids(example.messages), template.output_ids(example.outputs[output].text))
+    encoded = template.context(example.messages).followed_by(template.output_ids(example.outputs[output].text))
     return preview(example.row, encoded, template)
 
 
@@ -37,13 +43,14 @@ def shown_of(example: Example, template, output: int = 0) -> Preview:
 def test_trained_pieces_are_the_answer_and_its_end(template, answer):
     shown = shown_of(asked("法国的首都是哪里？", answer), template)
     trained = "".join(text for text, is_trained in shown.tokens if is_trained)
-    end = template.tokenizer.decode([template.stop_id])
-    assert trained.strip() == f"{answer}{end}"
+    said = template.tokenizer.decode(template.text_ids(answer), clean_up_tokenization_spaces=False)
+    end = template.tokenizer.convert_ids_to_tokens(template.stop_id)
+    assert trained.strip().removeprefix("<sop>").strip() == f"{said.strip()}{end}"  # <sop> begins ChatGLM-6B's answers
     marks = [is_trained for _, is_trained in shown.tokens]
     assert marks == sorted(marks)  # one stretch, at the end
     assert shown.stop_token_trained
     assert (shown.num_tokens, shown.num_trained) == (len(shown.tokens), sum(marks))
-    assert shown.num_trained == len(template.output_ids(answer))
+    assert shown.num_trained == len(template.start_ids) + len(template.output_ids(answer))
     assert shown.row == "a.jsonl:3"
 
 
@@ -56,8 +63,17 @@ def test_each_output_can_be_shown(template):
 
 @pytest.mark.parametrize("answer", ANSWERS)
 def test_pieces_joined_are_the_decoded_whole(template, answer):
-    ids = [*template.context_ids([Message(role="user", content="问：hi 你好")]), *template.output_ids(answer)]
-    assert "".join(token_texts(ids, template)) == template.tokenizer.decode(ids)
+    context = template.context([Message(role="user", content="问：hi 你好")]).input_ids
+    # ChatGLM-6B decodes the blank that begins an answer only where something stands before it.
+    apart = [context, template.output_ids(answer)]
+    for ids in apart if template.name == "chatglm" else [[*context, *template.output_ids(answer)]]:
+        whole = template.tokenizer.decode(ids, clean_up_tokenization_spaces=False)
+        assert "".join(token_texts(ids, template)) == whole
+
+
+def test_control_tokens_that_decode_to_nothing_are_named(chatglm_tokenizer):
+    shown = shown_of(asked("你好", "很好"), template_for(chatglm_tokenizer))
+    assert shown.tokens[-5:] == (("[gMASK]", False), ("<sop>", True), ("", True), ("很好", True), ("<eop>", True))
 
 
 @given(st.text(max_size=30))

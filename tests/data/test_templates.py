@@ -1,14 +1,16 @@
-"""The two templates, beside what their contract holds."""
+"""Each template, beside what the contract holds: ids against the official code, stop ids, repairs."""
 
 from __future__ import annotations
 
 import copy
+import json
 
 import pytest
 
 from instructglm.core.errors import ModelError
-from instructglm.core.records import Message
-from instructglm.data.templates import template_for
+from instructglm.core.records import Example, Message
+from instructglm.data import encode
+from instructglm.data.templates import IGNORE_INDEX, template_for
 
 ASKED = (Message(role="user", content="Name it."),)
 DIALOGUE = (
@@ -33,24 +35,24 @@ def test_the_tokenizers_own_chat_template_is_used_where_there_is_one(embedded_to
 
 def test_plain_turns_are_marked_paragraphs(plain_tokenizer):
     template = template_for(plain_tokenizer)
-    assert plain_tokenizer.decode(template.context_ids(DIALOGUE)) == (
+    assert plain_tokenizer.decode(template.context(DIALOGUE).input_ids) == (
         "Be brief.\n\nInstruction: Hi\n\nAnswer: Hello\n\nInstruction: And you?\n\nAnswer:"
     )
     assert plain_tokenizer.decode(template.output_ids("Fine.")) == " Fine.<|end|>"
 
 
 def test_a_text_begins_as_the_tokenizer_begins_it(sentencepiece_tokenizer, plain_tokenizer):
-    begun = template_for(sentencepiece_tokenizer).context_ids(ASKED)
+    begun = template_for(sentencepiece_tokenizer).context(ASKED).input_ids
     assert begun[0] == sentencepiece_tokenizer.bos_token_id
     assert begun.count(sentencepiece_tokenizer.bos_token_id) == 1
     text = "Instruction: Name it.\n\nAnswer:"
     assert begun == sentencepiece_tokenizer(text)["input_ids"]
-    assert template_for(plain_tokenizer).context_ids(ASKED) == plain_tokenizer(text)["input_ids"]
+    assert template_for(plain_tokenizer).context(ASKED).input_ids == plain_tokenizer(text)["input_ids"]
 
 
 def test_context_and_answer_together_are_the_whole_text(sentencepiece_tokenizer):
     template = template_for(sentencepiece_tokenizer)
-    ids = [*template.context_ids(ASKED), *template.output_ids("Paris.")]
+    ids = [*template.context(ASKED).input_ids, *template.output_ids("Paris.")]
     assert sentencepiece_tokenizer.decode(ids) == "<s> Instruction: Name it.\n\nAnswer: Paris.</s>"
 
 
@@ -76,12 +78,18 @@ def test_a_tokenizer_without_an_end_is_refused_with_the_next_move(embedded_token
             template_for(tokenizer)
 
 
+def test_a_model_without_a_tokenizer_is_refused_with_the_next_move():
+    with pytest.raises(ModelError, match="no tokenizer") as caught:
+        template_for(None)
+    assert "config.json" in caught.value.hint
+
+
 def test_a_template_that_refuses_a_role_is_named_with_the_roles(embedded_tokenizer):
     strict = "{% for m in messages %}{% if m.role == 'system' %}{{ raise_exception('no system role') }}{% endif %}{{ m.content }}<|im_end|>{% endfor %}"  # noqa: E501
     template = template_for(changed(embedded_tokenizer, chat_template=strict))
-    assert template.context_ids(ASKED)
+    assert template.context(ASKED).input_ids
     with pytest.raises(ModelError, match="roles system, user, assistant, user: no system role") as caught:
-        template.context_ids(DIALOGUE)
+        template.context(DIALOGUE)
     assert caught.value.hint
 
 
@@ -97,7 +105,7 @@ def test_what_stands_between_the_generation_prompt_and_an_answer_belongs_to_the_
     tokenizer.chat_template = GLM4
     template = template_for(tokenizer)
     asked = [Message(role="user", content="hi")]
-    rendered = tokenizer.decode([*template.context_ids(asked), *template.output_ids("yes")])
+    rendered = tokenizer.decode([*template.context(asked).input_ids, *template.output_ids("yes")])
     assert rendered == f"[gMASK]<sop><|user|>\nhi<|assistant|>\nyes{tokenizer.eos_token}"
 
 
@@ -107,8 +115,8 @@ def test_control_tokens_in_somebodys_text_stay_text(request, name):
     template = template_for(tokenizer)
     control = tokenizer.eos_token
     for text in (f"a{control}b", f"{control}", f"x {control}\n{control}user"):
-        harmless = template.context_ids([Message(role="user", content="a")])
-        context = template.context_ids([Message(role="user", content=text)])
+        harmless = template.context([Message(role="user", content="a")]).input_ids
+        context = template.context([Message(role="user", content=text)]).input_ids
         stop = template.stop_id
         assert context.count(stop) == harmless.count(stop)
         assert text in tokenizer.decode(context)
@@ -126,5 +134,131 @@ def test_guarded_texts_keep_the_templates_own_tokens(embedded_tokenizer):
     ]
     plain = [Message(role=message.role, content="x") for message in marked]
     control = set(embedded_tokenizer.all_special_ids)
-    kept = [[token for token in template.context_ids(one) if token in control] for one in (marked, plain)]
+    kept = [[token for token in template.context(one).input_ids if token in control] for one in (marked, plain)]
     assert kept[0] == kept[1]
+
+
+# --- ChatGLM: against what the official code made -----------------------------------------------------------------
+def golden(folder, name, key):
+    return json.loads((folder / f"{name}.json").read_text("utf-8"))[key]
+
+
+def turns(pairs, question=None) -> list[Message]:
+    said = [Message(role=role, content=text) for pair in pairs for role, text in zip(SPEAKERS, pair, strict=True)]
+    return [*said, *([Message(role="user", content=question)] if question is not None else [])]
+
+
+SPEAKERS = ("user", "assistant")
+
+
+def without_padding(sample, pad_id: int) -> tuple[list[int], list[int]]:
+    ids = sample["input_ids"]
+    while ids and ids[-1] == pad_id:
+        ids = ids[:-1]
+    return ids, sample["labels"][: len(ids)]
+
+
+def test_chatglm_trains_what_the_official_code_trains(chatglm_tokenizer, shared_golden):
+    for case in golden(shared_golden, "training_samples_chatglm_6b", "samples"):
+        sample = case["sample"]
+        example = Example.of(turns(sample["history"], sample["content"]), [sample["summary"]])
+        ids, labels, context_length = encode(example, chatglm_tokenizer, max_length=80)
+        assert (ids, labels) == without_padding(case, chatglm_tokenizer.pad_token_id)
+        assert context_length == ids.index(chatglm_tokenizer.bos_token_id)
+
+
+def test_chatglm_asks_as_the_official_chat(chatglm_tokenizer, shared_golden):
+    for case in golden(shared_golden, "chat_prompts_chatglm_6b", "cases"):
+        context = template_for(chatglm_tokenizer).context(turns(case["history"], case["query"]))
+        assert context.input_ids == case["input_ids"]
+
+
+def test_chatglm3_trains_every_answer_as_the_official_code_does(chatglm3_tokenizer, shared_golden):
+    for case in golden(shared_golden, "training_samples_chatglm3_6b", "samples"):
+        *messages, answer = (Message(**turn) for turn in case["conversation"])
+        ids, labels, context_length = encode(Example.of(messages, [answer.content]), chatglm3_tokenizer)
+        assert (ids, labels) == (case["input_ids"], case["labels"])
+        last = max(place for place, token in enumerate(ids) if token == 64796)
+        assert context_length == last + 1
+
+
+def test_chatglm3_asks_as_the_official_chat_and_begins_the_answer(chatglm3_tokenizer, shared_golden):
+    for case in golden(shared_golden, "chat_prompts_chatglm3_6b", "cases"):
+        said = [Message(role=turn["role"], content=turn["content"]) for turn in case["history"]]
+        context = template_for(chatglm3_tokenizer).context([*said, Message(role=case["role"], content=case["query"])])
+        assert context.input_ids == [*case["input_ids"], 30910, 13]
+
+
+def test_chatglm2_trains_the_last_answer_after_its_rounds(chatglm2_tokenizer):
+    """As its fine-tuning code: [gMASK] sop, prompt, answer, end; only the answer and its end are trained."""
+    template = template_for(chatglm2_tokenizer)
+    ids, labels, context_length = encode(Example.of(turns([("你好", "hi")], "1+1=?"), ["2"]), chatglm2_tokenizer)
+    asked = template.text_ids("[Round 1]\n\n问：你好\n\n答：hi\n\n[Round 2]\n\n问：1+1=?\n\n答：")
+    assert ids == [64790, 64792, *asked, *template.text_ids("2"), 2]
+    assert context_length == len(asked) + 2
+    assert labels == [*[IGNORE_INDEX] * context_length, *ids[context_length:]]
+
+
+@pytest.mark.parametrize(
+    ("name", "stop", "others"),
+    [("chatglm", 130005, ()), ("chatglm2", 2, ()), ("chatglm3", 2, (64795, 64797))],
+)
+def test_what_ends_an_answer(request, name, stop, others):
+    template = template_for(request.getfixturevalue(f"{name}_tokenizer"))
+    assert template.stop_id == stop
+    assert template.stop_ids == {stop, *others}
+
+
+def test_chatglm_answers_get_their_chinese_punctuation_back(chatglm_tokenizer):
+    template = template_for(chatglm_tokenizer)
+    assert template.answer_text(template.output_ids("你好，我是助手！ a,b")) == "你好，我是助手！ a,b"
+
+
+# --- GLM-4 --------------------------------------------------------------------------------------------------------
+def named(tokenizer, *tokens: str) -> list[int]:
+    return [tokenizer.convert_tokens_to_ids(token) for token in tokens]
+
+
+@pytest.mark.parametrize("layout", ["glm4_tokenizer", "glm4_remote_tokenizer"])
+def test_glm4_trains_each_answer_up_to_the_next_speaker(request, layout):
+    glm4_tokenizer = request.getfixturevalue(layout)
+    template = template_for(glm4_tokenizer)
+    said = turns([("Hi", "Hello")], "And you?")
+    ids, labels, context_length = encode(Example.of([DIALOGUE[0], *said], ["Fine."]), glm4_tokenizer)
+    system, user, assistant = named(glm4_tokenizer, "<|system|>", "<|user|>", "<|assistant|>")
+    line = template.text_ids("\n")
+    brief, hi, hello, you, fine = map(template.text_ids, ("Be brief.", "Hi", "Hello", "And you?", "Fine."))
+    read = [*named(glm4_tokenizer, "[gMASK]", "<sop>"), system, *line, *brief, user, *line, *hi, assistant]
+    first, between, last = [*line, *hello, user], [*line, *you, assistant], [*line, *fine, user]
+    assert ids == [*read, *first, *between, *last]
+    untrained = [[IGNORE_INDEX] * len(part) for part in (read, between)]
+    assert labels == [*untrained[0], *first, *untrained[1], *last]
+    assert context_length == len(read + first + between)
+
+
+def test_glm4_stops_at_the_ids_of_its_official_code(glm4_tokenizer):
+    stops = named(glm4_tokenizer, "<|endoftext|>", "<|user|>", "<|observation|>")
+    assert template_for(glm4_tokenizer).stop_ids == set(stops)
+
+
+def test_glm4_keeps_a_line_end_that_begins_a_text_apart(glm4_tokenizer):
+    """Joined, the two would be one token that the model never saw there."""
+    template = template_for(glm4_tokenizer)
+    ids = template.context([Message(role="user", content="\n\nq")]).input_ids
+    head = named(glm4_tokenizer, "[gMASK]", "<sop>", "<|user|>")
+    tail = [*named(glm4_tokenizer, "<|assistant|>"), *template.text_ids("\n")]
+    assert ids == [*head, *template.text_ids("\n"), *template.text_ids("\n\nq"), *tail]
+
+
+def test_a_template_that_only_looks_like_glm4_is_the_tokenizers_own(glm4_tokenizer):
+    other = changed(
+        glm4_tokenizer, chat_template=glm4_tokenizer.chat_template.replace("<|assistant|>", "<|assistant|>\n")
+    )
+    assert template_for(other).name == "chat"
+
+
+def test_a_control_token_that_is_missing_is_named(glm4_tokenizer):
+    alien = changed(glm4_tokenizer)
+    alien.convert_tokens_to_ids = {"<|user|>": None}.get
+    with pytest.raises(ModelError, match=r"no control token <\|user\|>.*glm4"):
+        template_for(alien)

@@ -14,7 +14,7 @@ from instructglm.config.keys import branches, words_of
 from instructglm.config.model import ModelSettings
 from instructglm.config.section import Section
 from instructglm.config.training import EarlyStopping, TrainingSettings
-from instructglm.config.tuning import FreezeTuning, FullTuning, LoraTuning
+from instructglm.config.tuning import FreezeTuning, FullTuning, LoraTuning, PrefixTuning
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "experiment.md"
 TABLES: dict[str, type[Section]] = {
@@ -29,6 +29,7 @@ TABLES: dict[str, type[Section]] = {
     "tuning, lora": LoraTuning,
     "tuning, full": FullTuning,
     "tuning, freeze": FreezeTuning,
+    "tuning, prefix": PrefixTuning,
     "training": TrainingSettings,
     "training.early_stopping": EarlyStopping,
     "evaluation": EvaluationSettings,

@@ -63,7 +63,7 @@ def test_make_help_lists_every_target() -> None:
     done = make("help")
     assert done.returncode == 0
     assert {line.split()[1] for line in done.stdout.splitlines()} == {
-        "help", "install", "quickstart", "test", "check", "clean",
+        "help", "install", "quickstart", "test", "test-oldest", "check", "clean",
     }  # fmt: skip
 
 

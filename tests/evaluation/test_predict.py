@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import copy
+import dataclasses
 
 import pytest
 import torch
+from transformers import GlmConfig, GlmForCausalLM
 
 from instructglm.config.data import DataSettings
 from instructglm.config.evaluation import EvaluationSettings
@@ -43,10 +45,37 @@ MIXED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def predictor(tiny_model: Path) -> Predictor:
-    model, tokenizer = load(tiny_model)
-    return Predictor("tiny", model, template_for(tokenizer), torch.device("cpu"), torch.float32)
+def _chatglm(request):
+    """Its answers are read one way and its context both ways, so that a cache needs to know where the context ends."""
+    from instructglm.models.chatglm.configuration import ChatGLMConfig
+    from instructglm.models.chatglm.modeling import ChatGLMForCausalLM
+
+    config = ChatGLMConfig(hidden_size=32, num_layers=2, num_attention_heads=2, inner_hidden_size=64)
+    return ChatGLMForCausalLM(config), request.getfixturevalue("chatglm_tokenizer")
+
+
+def _glm4(request):
+    tokenizer = request.getfixturevalue("glm4_tokenizer")
+    config = GlmConfig(
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=2,
+        num_key_value_heads=1, head_dim=16, pad_token_id=tokenizer.pad_token_id,
+        eos_token_id=tokenizer.pad_token_id,
+    )  # fmt: skip
+    return GlmForCausalLM(config), tokenizer
+
+
+MODELS = {
+    "llama": lambda request: load(request.getfixturevalue("tiny_model")),
+    "chatglm": _chatglm,
+    "glm4": _glm4,
+}
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def predictor(request) -> Predictor:
+    torch.manual_seed(0)
+    model, tokenizer = MODELS[request.param](request)
+    return Predictor("tiny", model.eval(), template_for(tokenizer), torch.device("cpu"), torch.float32)
 
 
 def predictions(predictor, examples=MIXED, data=DATA, **settings):
@@ -60,7 +89,7 @@ def mixed(predictor):
 
 def plain_logprob(predictor: Predictor, one: Example, choice: str) -> float:
     """The definition: log p of the choice's tokens after the prompt, in one forward pass over both."""
-    context = predictor.template.context_ids(one.messages)
+    context = predictor.template.context(one.messages).input_ids
     answer = predictor.template.output_ids(choice)[:-1]
     with torch.no_grad():
         logits = predictor.model(input_ids=torch.tensor([context + answer])).logits[0]
@@ -69,8 +98,8 @@ def plain_logprob(predictor: Predictor, one: Example, choice: str) -> float:
 
 
 def plain_answer(predictor: Predictor, one: Example, limit: int) -> list[int]:
-    ids = torch.tensor([predictor.template.context_ids(one.messages)])
-    stop = predictor.template.stop_id
+    ids = torch.tensor([predictor.template.context(one.messages).input_ids])
+    stop = sorted(predictor.template.stop_ids)
     made = predictor.model.generate(
         ids, attention_mask=torch.ones_like(ids), max_new_tokens=limit, do_sample=False, eos_token_id=stop
     )
@@ -91,12 +120,11 @@ def test_choice_likelihoods_are_those_of_a_plain_forward_pass(predictor, mixed):
 
 
 def test_answers_are_those_of_plain_generation(predictor, mixed):
-    tokenizer, stop = predictor.template.tokenizer, predictor.template.stop_id
     for one, predicted in zip(MIXED, mixed, strict=True):
         ids = plain_answer(predictor, one, 5 if one.choices else 12)
-        assert predicted.text == tokenizer.decode(ids, skip_special_tokens=True).strip(), one.row
+        assert predicted.text == predictor.template.answer_text(ids), one.row
         assert predicted.num_tokens == len(ids)
-        assert predicted.finish_reason == ("stop" if ids[-1] == stop else "length")
+        assert predicted.finish_reason == ("stop" if ids[-1] in predictor.stop_ids else "length")
 
 
 @pytest.mark.parametrize("batch_size", [1, 3])
@@ -110,19 +138,16 @@ def test_equal_calls_give_equal_bits(predictor, mixed):
     assert predictions(predictor) == mixed
 
 
-def test_an_answer_stops_at_the_stop_token(tiny_model):
-    """A head that always says the stop token: one token, no text."""
-    model, tokenizer = load(tiny_model)
-    template = template_for(tokenizer)
-    head = torch.nn.Linear(32, len(tokenizer))
-    torch.nn.init.zeros_(head.weight)
-    with torch.no_grad():
-        head.bias.zero_()
-        head.bias[template.stop_id] = 5.0
-    model.lm_head = head
-    stopper = Predictor("s", model, template, torch.device("cpu"), torch.float32)
-    for one in predictions(stopper):
-        assert (one.text, one.num_tokens, one.finish_reason) == ("", 1, "stop")
+def test_an_answer_stops_at_each_of_the_stop_tokens(predictor):
+    """A head that always says the same stop token: one token, no text."""
+    model = copy.deepcopy(predictor.model)
+    for stop in sorted(predictor.template.stop_ids):
+        model.lm_head = torch.nn.Linear(32, model.config.vocab_size)
+        torch.nn.init.zeros_(model.lm_head.weight)
+        with torch.no_grad():
+            model.lm_head.bias.copy_(5.0 * (torch.arange(model.config.vocab_size) == stop))
+        for one in predictions(dataclasses.replace(predictor, model=model), MIXED[:4]):
+            assert (one.text, one.num_tokens, one.finish_reason) == ("", 1, "stop")
 
 
 def test_a_prompt_that_is_too_long_is_unscored_and_says_why(predictor):
@@ -135,7 +160,7 @@ def test_a_prompt_that_is_too_long_is_unscored_and_says_why(predictor):
 
 def test_the_longest_choice_must_fit_too(predictor):
     one = example("Which?", ("a", "b " * 30))
-    context = len(predictor.template.context_ids(one.messages))
+    context = len(predictor.template.context(one.messages).input_ids)
     longest = len(predictor.template.output_ids("b " * 30))
     exact = DATA.model_copy(update={"max_length": context + longest})
     less = DATA.model_copy(update={"max_length": context + longest - 1})

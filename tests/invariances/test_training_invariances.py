@@ -9,7 +9,8 @@ from torch.testing import assert_close
 from instructglm.config.training import TrainingSettings
 from instructglm.config.tuning import FreezeTuning, FullTuning, LoraTuning
 from instructglm.core.progress import SilentProgress
-from instructglm.data.encode import Feature
+from instructglm.data.features import Feature
+from instructglm.data.templates import Encoded
 from instructglm.models.loading import load
 from instructglm.training.batches import collate, flatten, micro_batches
 from instructglm.training.loop import Setting, train
@@ -33,7 +34,7 @@ def features(count: int = 12, seed: int = 0) -> list[Feature]:
     made = []
     for index in range(count):
         outputs = [ids(1, 6) for _ in range(1 + index % 3)]
-        made.append(Feature(str(index), ids(3, 20), outputs, [1 / len(outputs)] * len(outputs)))
+        made.append(Feature(str(index), Encoded.untrained(ids(3, 20)), outputs, [1 / len(outputs)] * len(outputs)))
     return made
 
 
@@ -99,8 +100,8 @@ def test_loss_equals_the_plain_definition(tiny_model):
 
 
 def test_prompt_counts_once_however_many_outputs_it_has():
-    one = Feature("a", [5, 6], [[7, 8]], [1.0])
-    three = Feature("b", [5, 6], [[7, 8], [9, 8], [10, 8]], [1 / 3] * 3)
+    one = Feature("a", Encoded.untrained([5, 6]), [[7, 8]], [1.0])
+    three = Feature("b", Encoded.untrained([5, 6]), [[7, 8], [9, 8], [10, 8]], [1 / 3] * 3)
     assert weighted_count(micro_batches(flatten([one]), 4, PAD)) == pytest.approx(2.0)
     assert weighted_count(micro_batches(flatten([three]), 2, PAD)) == pytest.approx(2.0)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -96,7 +99,7 @@ def test_a_config_that_does_not_fit_its_weights_is_refused(copy, fields):
 def test_missing_weights_are_refused_not_drawn_at_random(copy):
     set_config(copy, num_hidden_layers=3)
     error = refusal(copy)
-    assert "9 weights are missing, such as model.layers.2." in error.faults[0]
+    assert "9 weights are missing: model.layers.2." in error.faults[0]
 
 
 def test_tied_weights_are_not_missing(copy):
@@ -114,28 +117,220 @@ def test_a_file_that_was_cut_off_is_refused(copy, name):
     refusal(copy)
 
 
-def test_a_folder_without_weights_or_without_a_tokenizer_is_refused(copy):
+def test_a_folder_without_weights_is_refused(copy):
     (copy / "model.safetensors").rename(copy / "elsewhere")
-    assert "model.safetensors" in refusal(copy).faults[0]
-    (copy / "elsewhere").rename(copy / "model.safetensors")
+    assert "no weights: neither model.safetensors nor pytorch_model.bin" in refusal(copy).faults[0]
+
+
+def test_a_folder_without_a_tokenizer_gives_none(copy):
     for path in copy.glob("tokenizer*"):
         path.unlink()
+    assert load(copy)[1] is None
+    with pytest.raises(ModelError, match=r"no tokenizer \(found chat_template.jinja, config.json"):
+        load_tokenizer(copy)
+
+
+def test_a_folder_that_has_only_a_tokenizer_gives_that(copy):
+    for name in ("config.json", "generation_config.json", "model.safetensors"):
+        (copy / name).unlink()
+    assert load_tokenizer(copy).decode([5])
     refusal(copy)
 
 
 def test_code_of_a_model_is_never_run(copy):
     (copy / "evil.py").write_text(f"open({str(copy / 'ran')!r}, 'w')")
     set_config(copy, model_type="own", auto_map={"AutoConfig": "evil.A", "AutoModelForCausalLM": "evil.B"})
-    refusal(copy)
+    assert "code of its own (auto_map), and such code is never run" in refusal(copy).faults[0]
     assert not (copy / "ran").exists()
 
 
-@pytest.mark.parametrize("place", ["no-one/no-such-model", "/no/such/folder", "./models/mine", "a b", "-"])
+@pytest.mark.parametrize(
+    "place", ["no-one/no-such-model", "/no/such/folder", "./models/mine", "a/b/c", "models/", "a b", "-"]
+)
 def test_a_model_that_is_nowhere_is_refused_with_the_next_move(place, monkeypatch):
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     error = refusal(place)
     assert place in error.faults[0]
     assert "hub id, a local folder" in error.hint
+
+
+def test_a_name_that_may_be_both_is_refused_at_once_as_both(monkeypatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")  # nobody answers there
+    began = time.monotonic()
+    fault = refusal("models/none").faults[0]
+    assert time.monotonic() - began < 5  # seconds
+    assert f"models/none: there is no such folder in {Path.cwd()}; as a hub id: " in fault
+    assert "the hub cannot be reached" in fault
+
+
+def test_a_file_is_no_folder(copy):
+    assert "this is a file" in refusal(copy / "config.json").faults[0]
+
+
+def test_an_adapter_is_told_from_a_model(copy):
+    (copy / "config.json").rename(copy / "adapter_config.json")
+    assert "This is an adapter" in refusal(copy).hint
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.safetensors"])
+def test_a_git_lfs_pointer_is_named(copy, name):
+    (copy / name).write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    error = refusal(copy)
+    assert f"{copy / name}: this is a git-lfs pointer" in error.faults[0]
+    assert "git lfs pull" in error.hint
+
+
+def sharded(folder: Path) -> Path:
+    load(folder)[0].save_pretrained(folder, max_shard_size="20KB")
+    (folder / "model.safetensors").unlink(missing_ok=True)
+    return folder
+
+
+def test_a_missing_shard_is_named(copy):
+    gone = sorted(sharded(copy).glob("model-*"))[1]
+    gone.unlink()
+    assert f"model.safetensors.index.json names {gone.name}, which is not there" in refusal(copy).faults[0]
+
+
+@pytest.mark.parametrize("content", ["{", "[]", "{}", '{"weight_map": {}}', '{"weight_map": 1}'])
+def test_a_broken_index_is_named(copy, content):
+    (sharded(copy) / "model.safetensors.index.json").write_text(content)
+    assert "model.safetensors.index.json" in refusal(copy).faults[0]
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100, b"\x00" * 8, (2**40).to_bytes(8, "little") + b"{}"])
+def test_a_file_that_is_no_safetensors_is_named(copy, content):
+    (copy / "model.safetensors").write_bytes(content)
+    assert f"{copy / 'model.safetensors'}: cut off, or no safetensors file" in refusal(copy).faults[0]
+
+
+def change_weight(folder: Path, name: str, weight: torch.Tensor | None, new_name: str = "") -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    old = weights.pop(name)
+    if weight is not None or new_name:
+        weights[new_name or name] = old if weight is None else weight
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_a_weight_of_the_wrong_shape_is_named_with_both_shapes(copy):
+    change_weight(copy, "model.norm.weight", torch.ones(31))
+    assert "model.norm.weight found [31], expected [32]" in refusal(copy).faults[0]
+
+
+def test_weights_that_have_no_place_are_told(copy):
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(copy / "model.safetensors")
+    save_file(weights | {"vision.weight": torch.ones(2)}, copy / "model.safetensors", metadata={"format": "pt"})
+    with pytest.warns(UserWarning, match=r"left out, since LlamaForCausalLM has no place for them: vision.weight"):
+        load(copy)
+
+
+@pytest.mark.parametrize("field", ["eos_token_id", "pad_token_id", "bos_token_id"])
+@pytest.mark.parametrize("file", ["config.json", "generation_config.json"])
+def test_an_id_outside_the_vocabulary_is_refused(copy, file, field):
+    fields = json.loads((copy / file).read_text())
+    (copy / file).write_text(json.dumps(fields | {field: 10**6}))
+    assert f"{copy / file}: {field} is 1000000; the vocabulary has the ids 0 to " in refusal(copy).faults[0]
+
+
+def test_all_ids_outside_the_vocabulary_are_named(copy):
+    set_config(copy, eos_token_id=[2, -2], bos_token_id="x")
+    with pytest.raises(ModelError) as caught:
+        load(copy)
+    assert len(caught.value.faults) == 2
+
+
+def test_an_unknown_dtype_is_refused(copy):
+    with pytest.raises(ModelError, match="dtype is 'int4'; expected one of float32, bfloat16, float16, auto"):
+        load(copy, dtype="int4")
+
+
+def test_a_gguf_or_other_foreign_type_is_refused_by_its_name(copy):
+    set_config(copy, model_type="vit")
+    assert "model_type is 'vit', which is no causal language model" in refusal(copy).faults[0]
+    set_config(copy, model_type="no-such")
+    assert "model_type is 'no-such', which transformers does not know" in refusal(copy).faults[0]
+
+
+# --- the ChatGLM family --------------------------------------------------------------------------------------------
+@pytest.fixture(scope="session")
+def first_generation(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from instructglm.models.chatglm.configuration import ChatGLMConfig
+    from instructglm.models.chatglm.modeling import ChatGLMForCausalLM
+
+    config = ChatGLMConfig(
+        vocab_size=99, hidden_size=32, inner_hidden_size=40, num_layers=2, num_attention_heads=4,
+        bos_token_id=94, eos_token_id=95, mask_token_id=90, gmask_token_id=91, pad_token_id=3,
+    )  # fmt: skip
+    folder = tmp_path_factory.mktemp("first")
+    torch.manual_seed(0)
+    ChatGLMForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture
+def first(first_generation: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(first_generation, tmp_path / "first"))
+
+
+def test_each_generation_becomes_its_class(first, checkpoint):
+    kinds = [type(load(place)[0]).__name__ for place in (first, checkpoint())]
+    assert kinds == ["ChatGLMForCausalLM", "GlmForCausalLM"]
+
+
+@pytest.mark.parametrize("fields", [{"vocab_size": 150528}, {"bos_token_id": 150004, "eos_token_id": 150005}])
+def test_weights_with_the_ids_of_before_april_2023_are_refused(first, fields):
+    set_config(first, **fields)
+    error = refusal(first)
+    assert "before 2023-04-06" in error.faults[0]
+    assert "8b7d335" in error.hint
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_weights_that_the_official_code_packed_are_refused(first, checkpoint, bits):
+    set_config(first, quantization_bit=bits)
+    for folder in (first, checkpoint(quantization_bit=bits)):
+        assert f"config.json: quantization_bit is {bits}" in refusal(folder).faults[0]
+
+
+def test_a_field_that_the_first_generation_has_not_is_named_with_its_file(first):
+    set_config(first, position_encoding_2d=False)
+    assert f"{first}/config.json: position_encoding_2d is false" in refusal(first).faults[0]
+
+
+NORM = "transformer.encoder.final_layernorm.weight"
+FIRST_NORM = "transformer.final_layernorm.weight"
+
+
+def test_wrong_weights_of_chatglm_are_named_as_the_file_names_them(first, checkpoint):
+    later = checkpoint()
+    for folder, name, size in ((first, FIRST_NORM, 32), (later, NORM, 44)):
+        change_weight(folder, name, torch.ones(9))
+        assert f"1 weight is of another shape than config.json says: {name} found [9], expected [{size}]" in str(
+            refusal(folder)
+        )
+        change_weight(folder, name, torch.ones(size), new_name="foreign.weight")
+        with pytest.raises(ModelError) as caught:
+            load(folder)
+        assert f"1 weight is missing: {name}" in caught.value.faults[0]
+        assert "1 weight is not known to this model: foreign.weight" in caught.value.faults[1]
+
+
+def test_the_command_line_says_it_in_a_line_and_exits_with_two(copy, tmp_path):
+    change_weight(copy, "model.norm.weight", torch.ones(31))
+    rows = [{"instruction": f"Say {number}.", "output": str(number)} for number in range(20)]
+    (tmp_path / "rows.json").write_text(json.dumps(rows))
+    experiment = tmp_path / "experiment.yaml"
+    experiment.write_text("name: a\nmodel: {name_or_path: model}\ndata: {sources: [{path: rows.json}]}\n")
+    command = [sys.executable, "-m", "instructglm.cli.main", "train", str(experiment), "--out", str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert f"Error: {copy}: 1 weight is of another shape" in done.stderr
 
 
 # --- what names a model --------------------------------------------------------------------------------------------
@@ -165,6 +360,10 @@ def cached(tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
 
 def test_a_model_of_the_hub_is_named_by_its_commit(cached):
     assert model_fingerprint(cached) == {"name_or_path": "someone/tiny", "commit": COMMIT}
+
+
+def test_a_model_of_the_hub_is_named_in_adapters_by_its_id(cached):
+    assert load(cached)[0].name_or_path == "someone/tiny"
 
 
 def test_a_model_that_was_fetched_earlier_loads_without_a_network(cached, tiny_model):

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from instructglm.config.experiment import Experiment
 from instructglm.config.loading import to_yaml
@@ -14,8 +16,12 @@ from instructglm.core.errors import InstructGLMError, RunError
 from instructglm.core.files import write_text
 from instructglm.core.records import Message
 from instructglm.core.workspace import Workspace
+from instructglm.data.templates import template_for
+from instructglm.evaluation.predict import Predictor
+from instructglm.models.chatglm.configuration import ChatGLMConfig
+from instructglm.models.chatglm.modeling import ChatGLMForCausalLM
 from instructglm.models.loading import load
-from instructglm.serving.chat import Chat, open_chat
+from instructglm.serving.chat import Chat, open_chat, repaired
 from instructglm.tuning import METHODS
 
 HELLO = (Message(role="user", content="Hello, 你好?"),)
@@ -52,12 +58,14 @@ def base(out: Path) -> Chat:
 
 def plain(chat: Chat, messages, limit: int) -> str:
     template = chat.predictor.template
-    ids = torch.tensor([template.context_ids(messages)])
+    ids = torch.tensor([template.context(messages).input_ids])
     made = chat.predictor.model.generate(
         input_ids=ids, attention_mask=torch.ones_like(ids), max_new_tokens=limit, do_sample=False,
         eos_token_id=template.stop_id, pad_token_id=template.stop_id,
     )  # fmt: skip
-    return template.tokenizer.decode(made[0, ids.shape[1] :], skip_special_tokens=True)
+    answer = made[0, ids.shape[1] :]
+    text = template.tokenizer.decode(answer, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return template.repaired(text)
 
 
 @pytest.mark.parametrize("messages", [HELLO, DIALOGUE], ids=["one turn", "three turns"])
@@ -67,9 +75,33 @@ def test_pieces_joined_are_plain_greedy_generation(tuned, messages):
     assert "".join(pieces) == plain(tuned, messages, 20)
 
 
+def test_chatglm_answers_every_turn_from_the_whole_conversation(chatglm_tokenizer):
+    """No cache outlives an answer: what was said becomes part of the context that is read both ways."""
+    torch.manual_seed(0)
+    config = ChatGLMConfig(hidden_size=32, num_layers=2, num_attention_heads=2, inner_hidden_size=64)
+    model = ChatGLMForCausalLM(config).eval()
+    template = template_for(chatglm_tokenizer)
+    chat = Chat(Predictor("tiny", model, template, torch.device("cpu"), torch.float32), iter(()))
+    first = "".join(chat.stream(HELLO, 8))
+    second = "".join(chat.stream(DIALOGUE, 8))
+    assert (first, second) == (plain(chat, HELLO, 8), plain(chat, DIALOGUE, 8))
+
+
+@given(st.lists(st.sampled_from([",", "?", " ", "中", "a", "\n", "[[训练时间]]", "[[", "训练", "时间]]"]), max_size=12))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_however_an_answer_is_cut_its_pieces_joined_are_repaired(chatglm_tokenizer, pieces):
+    template = template_for(chatglm_tokenizer)
+    assert "".join(repaired(pieces, template)) == template.repaired("".join(pieces))
+    assert "".join(repaired("".join(pieces), template)) == template.repaired("".join(pieces))  # one by one
+
+
+def test_what_needs_no_repair_is_shown_at_once(embedded_tokenizer):
+    assert list(repaired(["a", " b", "，"], template_for(embedded_tokenizer))) == ["a", " b", "，", ""]
+
+
 def test_base_is_the_model_without_its_adapter(tiny_model, base, tuned):
     untouched, _ = load(tiny_model)
-    ids = torch.tensor([base.predictor.template.context_ids(HELLO)])
+    ids = torch.tensor([base.predictor.template.context(HELLO).input_ids])
     with torch.no_grad():
         expected = untouched(input_ids=ids).logits
         assert torch.equal(base.predictor.model(input_ids=ids).logits, expected)

@@ -17,7 +17,8 @@ from instructglm.config.training import EarlyStopping, TrainingSettings
 from instructglm.config.tuning import LoraTuning
 from instructglm.core.errors import StorageError
 from instructglm.core.progress import SilentProgress
-from instructglm.data.encode import Feature
+from instructglm.data.features import Feature
+from instructglm.data.templates import Encoded
 from instructglm.models.loading import load
 from instructglm.training.batches import flatten, micro_batches
 from instructglm.training.checkpoint import resume
@@ -42,7 +43,7 @@ one_run(Path(sys.argv[1]), Path(sys.argv[2]))
 def features(count: int) -> list[Feature]:
     generator = torch.Generator().manual_seed(1)
     draw = lambda n: torch.randint(5, 4000, (n,), generator=generator).tolist()  # noqa: E731
-    return [Feature(str(i), draw(3 + i % 7), [draw(1 + i % 4)], [1.0]) for i in range(count)]
+    return [Feature(str(i), Encoded.untrained(draw(3 + i % 7)), [draw(1 + i % 4)], [1.0]) for i in range(count)]
 
 
 def one_run(model_folder: Path, folder: Path, settings: TrainingSettings = SETTINGS):

@@ -22,6 +22,7 @@ _OURS_TO_OTHERS = {
     "tuning.dropout": ("lora_dropout",),
     "tuning.targets": ("lora_target", "lora_target_modules", "target_modules", "lora_modules"),
     "tuning.num_layers": ("freeze_trainable_layers", "num_layer_trainable"),
+    "tuning.num_virtual_tokens": ("pre_seq_len", "prefix_length"),
     "training.optimizer": ("optim",),
     "training.learning_rate": ("lr", "max_lr"),
     "training.lr_scheduler_type": ("lr_scheduler", "scheduler"),

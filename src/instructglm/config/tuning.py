@@ -36,12 +36,25 @@ class LoraTuning(Section):
     """Names of the linear layers to update, or `all-linear`."""
 
 
+class PrefixTuning(Section):
+    """Trained keys and values in front of every layer's own: P-Tuning v2 (Liu et al., 2022)."""
+
+    method: Literal["prefix"]
+    num_virtual_tokens: int = Field(128, ge=1)
+    """How many keys and values there are in front; ChatGLM-6B's own code calls it `pre_seq_len`."""
+    prefix_projection: bool = False
+    """Whether they come out of two linear layers while they are trained."""
+
+
 def _method(value: Any) -> str:
     found = value.get("method", "lora") if isinstance(value, dict) else getattr(value, "method", "lora")
     return str(found)
 
 
 Tuning = Annotated[
-    Annotated[FullTuning, Tag("full")] | Annotated[FreezeTuning, Tag("freeze")] | Annotated[LoraTuning, Tag("lora")],
+    Annotated[FullTuning, Tag("full")]
+    | Annotated[FreezeTuning, Tag("freeze")]
+    | Annotated[LoraTuning, Tag("lora")]
+    | Annotated[PrefixTuning, Tag("prefix")],
     Discriminator(_method),
 ]

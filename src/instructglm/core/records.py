@@ -94,6 +94,18 @@ class Example(Record):
     ratings: tuple[Rating, ...] = ()
     metadata: dict[str, JsonValue] = {}
 
+    @classmethod
+    def of(cls, messages: Sequence[Message], outputs: Sequence[str], *, task: str = "", row: str = "") -> Example:
+        """An example of a conversation and its accepted answers, named by what it holds."""
+        return cls(
+            id=example_id(task, messages),
+            task=task,
+            messages=tuple(messages),
+            outputs=tuple(Output(text=text) for text in outputs),
+            group=prompt_hash(messages),
+            row=row,
+        )
+
     @property
     def references(self) -> tuple[str, ...]:
         """The texts of all accepted outputs."""

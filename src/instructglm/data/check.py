@@ -50,7 +50,7 @@ class FileCheck(Record):
     num_raters_split: int = 0
     """Rated texts whose mean falls between the answers."""
     num_read_in_part: int = 0
-    """Conversations of which a part is not trained on."""
+    """Conversations of which most models train only the last answer."""
     empty_rows: tuple[str, ...] = ()
     """Rows with nothing to learn, as `row: field`."""
     faults: tuple[Fault, ...] = ()

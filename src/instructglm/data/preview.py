@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from instructglm.core.records import Record
-from instructglm.data.encode import IGNORE_INDEX, Encoded
-from instructglm.data.templates import Template
+from instructglm.data.templates import IGNORE_INDEX, Encoded, Template
 
 
 class Preview(Record):
@@ -22,14 +22,22 @@ class Preview(Record):
 def preview(row: str, encoded: Encoded, template: Template) -> Preview:
     """The tokens of a sequence that `encode_examples` made, as training will read it."""
     trained = [label != IGNORE_INDEX for label in encoded.labels]
-    pieces = tuple(zip(token_texts(encoded.input_ids, template), trained, strict=True))
+    texts = token_texts(encoded.input_ids, template)
+    shown = [text or _name(token, template) for token, text in zip(encoded.input_ids, texts, strict=True)]
+    pieces = tuple(zip(shown, trained, strict=True))
     return Preview(
         row=row,
         tokens=pieces,
         num_tokens=len(pieces),
         num_trained=sum(trained),
-        stop_token_trained=template.stop_id in encoded.labels,
+        stop_token_trained=encoded.labels[-1:] == [template.stop_id],
     )
+
+
+def _name(token: int, template: Template) -> str:
+    """The name of a control token, which some tokenizers decode to nothing."""
+    tokenizer = template.tokenizer
+    return tokenizer.convert_ids_to_tokens(token) if token in tokenizer.all_special_ids else ""
 
 
 def token_texts(token_ids: Sequence[int], template: Template) -> list[str]:
@@ -38,7 +46,7 @@ def token_texts(token_ids: Sequence[int], template: Template) -> list[str]:
     Where a character is spread over several tokens, the last of them has it
     and the others are empty.
     """
-    decode = template.tokenizer.decode
+    decode = partial(template.tokenizer.decode, clean_up_tokenization_spaces=False)  # it would look at what is beside
     texts: list[str] = []
     start = shown = 0  # tokens [start, shown) are the last piece: some tokenizers decode a token differently without it
     for end in range(1, len(token_ids) + 1):

@@ -7,17 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from peft import PeftModel
-from safetensors import SafetensorError
-from transformers import PreTrainedModel
 
 from instructglm.config.evaluation import BASE, TUNED, EvaluationSettings, OtherModel
 from instructglm.config.experiment import Experiment
-from instructglm.core.errors import ModelError
 from instructglm.data.templates import template_for
 from instructglm.evaluation.predict import Predictor
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, load_tokenizer
+from instructglm.tuning import adapter_off, load_adapter
 
 ADAPTER, WHOLE = "adapter", "model"
 
@@ -76,29 +73,13 @@ def _with_adapter(wanted: Collection[str], base: str, adapter: Path, setting: Ar
     if not {BASE, TUNED} & set(wanted):
         return
     model, tokenizer = load(base, dtype=setting.dtype, attn_implementation=setting.attention)
-    adapted = _adapt(model, adapter).to(setting.device).eval()
+    adapted = load_adapter(model, adapter).to(setting.device)
     template = template_for(tokenizer)
     if BASE in wanted:
-        with adapted.disable_adapter():
+        with adapter_off(adapted):
             yield Predictor(BASE, adapted, template, setting.device, setting.dtype)
     if TUNED in wanted:
         yield Predictor(TUNED, adapted, template, setting.device, setting.dtype)
-
-
-def _adapt(model: PreTrainedModel, adapter: Path) -> PeftModel:
-    """The model with its adapter.
-
-    Raises:
-        ModelError: the adapter is damaged, or was made for another model.
-    """
-    try:
-        return PeftModel.from_pretrained(model, adapter)
-    except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise ModelError(
-            f"{adapter}: damaged, or made for another model: {first}",
-            hint=f"Remove the run's folder {adapter.parent} and run again to train anew.",
-        ) from error
 
 
 def _whole(name: str, place: str, setting: Arithmetic) -> Predictor:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import torch
+from torch.nn.functional import pad
 from transformers import DynamicCache, PreTrainedModel
 
 from instructglm.config.data import DataSettings
@@ -15,10 +16,11 @@ from instructglm.config.evaluation import EvaluationSettings
 from instructglm.core.ledger import Ledger
 from instructglm.core.progress import Progress
 from instructglm.core.records import Example, Prediction
-from instructglm.data.encode import fit_context
+from instructglm.data.features import fit_context
 from instructglm.data.templates import Template
+from instructglm.tuning import start_reading
 
-# Shapes: B items, T context tokens, S tokens of a choice, V vocabulary.
+# Shapes: B items, T context tokens (and the columns of a trained prefix in front), S tokens of a choice, V vocabulary.
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Predictor:
         """The tokens that end an answer: the template's, and those that the model was made with."""
         shipped = self.model.generation_config.eos_token_id
         others = shipped if isinstance(shipped, list) else [shipped]
-        return sorted({self.template.stop_id, *(token for token in others if token is not None)})
+        return sorted(self.template.stop_ids | {token for token in others if token is not None})
 
     def arithmetic(self) -> AbstractContextManager[object]:
         return nullcontext() if self.dtype == torch.float32 else torch.autocast(self.device.type, self.dtype)
@@ -83,7 +85,7 @@ def _item(
     ledger = Ledger()
     context = fit_context(example, predictor.template, data.max_length - longest, data.overlong, ledger)
     num_cut = sum(entry.num_tokens or 0 for entry in ledger.entries)
-    return None if context is None else _Item(index, example, context, num_cut)
+    return None if context is None else _Item(index, example, context.input_ids, num_cut)
 
 
 def _unscored(example: Example, predictor: Predictor, reason: str) -> Prediction:
@@ -121,29 +123,38 @@ def _predict_batch(predictor: Predictor, batch: list[_Item], settings: Evaluatio
 class _Prefill:
     """The contexts of a batch, read once: everything after them starts from this cache."""
 
-    input_ids: torch.Tensor  # (B, T), padded on the left
+    network: PreTrainedModel  # what reads with a cache: the predictor's model, or what PEFT has wrapped in it
+    input_ids: torch.Tensor  # (B, T), padded on the left; any id where a trained prefix stands
     attention_mask: torch.Tensor  # (B, T)
     cache: DynamicCache
+    layout: dict[str, torch.Tensor]  # what the model needs to know of the contexts when it goes on from the cache
     next_logprobs: torch.Tensor  # (B, V) float32, of the token after each context
 
 
 def _prefill(predictor: Predictor, batch: list[_Item]) -> _Prefill:
     width = max(len(item.context) for item in batch)
-    pad_id = predictor.template.stop_id  # any id: the mask hides it
+    pad_id = predictor.template.stop_id  # the mask hides it; only no id that a model looks for, such as <sop>
     rows = [[pad_id] * (width - len(item.context)) + item.context for item in batch]
     marks = [[0] * (width - len(item.context)) + [1] * len(item.context) for item in batch]
-    ids = torch.tensor(rows, device=predictor.device)
-    mask = torch.tensor(marks, device=predictor.device)
-    cache = DynamicCache(config=predictor.model.config)
-    logits = predictor.model(
-        input_ids=ids,
+    network, cache = start_reading(predictor.model, len(batch))
+    front = cache.get_seq_length()
+    ids = pad(torch.tensor(rows, device=predictor.device), (front, 0), value=pad_id)
+    mask = pad(torch.tensor(marks, device=predictor.device), (front, 0), value=1)
+    logits = network(
+        input_ids=ids[:, front:],
         attention_mask=mask,
-        position_ids=_positions(mask),
+        position_ids=_positions(mask)[:, front:],
         past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
     ).logits[:, -1]
-    return _Prefill(ids, mask, cache, logits.float().log_softmax(dim=-1))
+    return _Prefill(network, ids, mask, cache, _layout(network, ids, mask), logits.float().log_softmax(dim=-1))
+
+
+def _layout(network: PreTrainedModel, ids: torch.Tensor, mask: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Where the contexts end, for a model whose positions depend on it (ChatGLM-6B); nothing for others."""
+    lay_out = getattr(network, "prompt_layout", None)
+    return {} if lay_out is None else dict(lay_out(ids, mask))
 
 
 def _positions(mask: torch.Tensor) -> torch.Tensor:
@@ -171,12 +182,13 @@ def _continuation_logprobs(predictor: Predictor, prefill: _Prefill, continuation
     if width > 1:
         mask = torch.cat([prefill.attention_mask, torch.ones_like(ids[:, :-1])], dim=1)
         start = prefill.input_ids.shape[1]
-        logits = predictor.model(
+        logits = prefill.network(
             input_ids=ids[:, :-1],
             attention_mask=mask,
             position_ids=_positions(mask)[:, start:],
             past_key_values=prefill.cache,
             use_cache=True,
+            **prefill.layout,
         ).logits
         prefill.cache.crop(1 - width)
         steps.append(logits.float().log_softmax(dim=-1))
@@ -188,7 +200,7 @@ def _continuation_logprobs(predictor: Predictor, prefill: _Prefill, continuation
 def _generate(predictor: Predictor, prefill: _Prefill, limit: int) -> list[list[int]]:
     """Greedy answers from the shared cache, the stop token included where the model gave it."""
     prefill.cache.crop(-1)  # generate reads the last token again
-    output = predictor.model.generate(
+    output = prefill.network.generate(
         input_ids=prefill.input_ids,
         attention_mask=prefill.attention_mask,
         past_key_values=prefill.cache,
@@ -207,12 +219,11 @@ def _until_stop(tokens: list[int], stop_ids: Sequence[int]) -> list[int]:
 
 def _prediction(predictor: Predictor, item: _Item, tokens: list[int], logprobs: tuple[float, ...]) -> Prediction:
     stopped = bool(tokens) and tokens[-1] in predictor.stop_ids
-    text = predictor.template.tokenizer.decode(tokens[:-1] if stopped else tokens, skip_special_tokens=True)
     return Prediction(
         example_id=item.example.id,
         task=item.example.task,
         model=predictor.name,
-        text=text.strip(),
+        text=predictor.template.answer_text(tokens[:-1] if stopped else tokens),
         num_tokens=len(tokens),
         finish_reason="stop" if stopped else "length",
         choice_logprobs=logprobs,

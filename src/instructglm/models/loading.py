@@ -1,26 +1,35 @@
-"""One door for every model: a hub id, a local folder, or `embedded`."""
+"""One door for every model: a hub id, a local folder, a preset, or `embedded`."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Collection
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import cached_file
+from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging as transformers_logging
 
 from instructglm.core.errors import ModelError
-from instructglm.core.ids import content_hash, file_hash
-from instructglm.models.embedded import EMBEDDED, embedded_folder
+from instructglm.models.config_file import check_config, read_config
+from instructglm.models.families import GLM_LAYOUTS, VERSION_FIELD, family_of, tokenizer_family_of
+from instructglm.models.fingerprint import model_fingerprint
+from instructglm.models.opening import open_model
+from instructglm.models.places import WHERE_FROM, folder_of, on_hub
+from instructglm.models.tokenization import tokenizer_of
 
-_NAMING = ("*.json", "*.jinja", "*.model", "*.txt", "*.safetensors", "*.bin")
-_NUM_PAGES, _PAGE_BYTES = 512, 2**16
-_WHERE_FROM = "A model (`name_or_path` in the experiment) is a hub id, a local folder, or `embedded`."
+__all__ = ["load", "load_tokenizer", "model_fingerprint"]
+
+_DTYPES: dict[str, torch.dtype | str] = {
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "auto": "auto",
+}
+_TOKENIZER_FILES = ("*.model", "tokenizer*.json", "vocab.*", "merges.txt", "*.tiktoken", "added_tokens.json")
 _REFUSALS = (
     OSError,
     ValueError,
@@ -28,69 +37,103 @@ _REFUSALS = (
     RuntimeError,
     ImportError,
     TypeError,
+    AttributeError,
     SafetensorError,
     StrictDataclassError,
 )  # what loading a damaged or foreign folder ends in
 
 
 def load(
-    path_or_id: str | Path, *, dtype: torch.dtype = torch.float32, attn_implementation: str | None = None
-) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """A causal language model and its tokenizer, in evaluation mode on the CPU.
+    path_or_id: str | Path,
+    *,
+    dtype: torch.dtype | str = torch.float32,
+    attn_implementation: str | None = None,
+    device_map: Any = None,
+    quantization_config: Any = None,
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase | None]:
+    """A causal language model in evaluation mode, and its tokenizer (None where the folder has none).
 
+    The config tells the family: ChatGLM-6B is our own class; ChatGLM2,
+    ChatGLM3 and GLM-4 in the layout of their remote code become transformers'
+    `GlmForCausalLM`; every other model is what transformers makes of it.
     Remote code is never run, and weights are only read from safetensors or
     tensor-only files.
 
+    Args:
+        path_or_id: A hub id, a local folder, the name of a preset, or `embedded`.
+        dtype: Of the weights; also by name: float32, bfloat16, float16, or `auto` for the one they were saved in.
+        attn_implementation: eager, sdpa, ...; None leaves the choice to transformers.
+        device_map: As for transformers' `from_pretrained`; None loads on the CPU.
+        quantization_config: As for transformers' `from_pretrained`, to quantize on loading.
+
     Raises:
-        ModelError: there is no such model, or this is not one we can load.
+        ModelError: there is no such model, or this is not one that can be loaded; names the file or the field.
     """
     _quiet()
-    place = _place(path_or_id)
-    try:
-        model, found = AutoModelForCausalLM.from_pretrained(
-            place,
-            dtype=dtype,
-            attn_implementation=attn_implementation,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-    except _REFUSALS as error:
-        raise _not_loadable(path_or_id, error) from error
-    _require_whole(path_or_id, found["missing_keys"])
-    model.generation_config = _neutral(model.generation_config)
-    return model.eval(), load_tokenizer(path_or_id)
-
-
-def _neutral(shipped: GenerationConfig) -> GenerationConfig:
-    """Only the token ids of what a model ships: penalties and the like would make its greedy answers something else."""
-    return GenerationConfig(
-        bos_token_id=shipped.bos_token_id, eos_token_id=shipped.eos_token_id, pad_token_id=shipped.pad_token_id
-    )
-
-
-def _require_whole(path_or_id: str | Path, missing: Collection[str]) -> None:
-    """Refuse a model some of whose weights would be random numbers."""
-    if missing:
-        shown = ", ".join(sorted(missing)[:3])
-        raise ModelError(
-            f"{path_or_id}: {len(missing)} weights are missing, such as {shown}",
-            hint="Fetch it again, or compare its config.json with its weights: is it a whole causal language model?",
-        )
+    choices = {
+        "attn_implementation": attn_implementation,
+        "device_map": device_map,
+        "quantization_config": quantization_config,
+    }
+    # A None would replace what config.json says.
+    settings = {"dtype": _dtype_of(dtype)} | {name: value for name, value in choices.items() if value is not None}
+    folder = folder_of(path_or_id)
+    config = read_config(folder)
+    family = family_of(_signs(path_or_id) | config, folder)
+    if family in GLM_LAYOUTS:
+        config[VERSION_FIELD] = family  # from here on it says so itself
+    check_config(config, family, folder)
+    tokenizer = _tokenizer_in(folder, path_or_id) if _has_tokenizer(folder) else None
+    with _refusals(folder, "model"):
+        model = open_model(family, folder, config, settings)
+    if on_hub(path_or_id):
+        model.config.name_or_path = model.name_or_path = str(path_or_id)  # what adapters name as their base
+    return model.eval(), tokenizer
 
 
 def load_tokenizer(path_or_id: str | Path) -> PreTrainedTokenizerBase:
     """The tokenizer that belongs to a model, with a padding token set.
 
     Raises:
-        ModelError: there is none.
+        ModelError: there is none, or it is damaged.
     """
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(_place(path_or_id), trust_remote_code=False)
-    except _REFUSALS as error:
-        raise _not_loadable(path_or_id, error) from error
+    folder = folder_of(path_or_id, weights=False)
+    if not _has_tokenizer(folder):
+        found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "nothing"
+        raise ModelError(
+            f"{path_or_id}: no tokenizer (found {found})",
+            hint="Put the tokenizer files that came with the model into this folder.",
+        )
+    return _tokenizer_in(folder, path_or_id)
+
+
+def _tokenizer_in(folder: Path, path_or_id: str | Path) -> PreTrainedTokenizerBase:
+    config = read_config(folder) if (folder / "config.json").exists() else {}
+    family = tokenizer_family_of(_signs(path_or_id) | config, folder)
+    with _refusals(folder, "tokenizer"):
+        if family != "other":
+            return tokenizer_of(folder, family)
+        tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
+
+
+def _signs(path_or_id: str | Path) -> dict[str, Any]:
+    """A hub id tells the generation where config.json does not; the folder it lies in is named by its commit."""
+    return {"name_or_path": str(path_or_id)} if on_hub(path_or_id) else {}
+
+
+def _has_tokenizer(folder: Path) -> bool:
+    return any(True for pattern in _TOKENIZER_FILES for _ in folder.glob(pattern))
+
+
+def _dtype_of(dtype: torch.dtype | str) -> torch.dtype | str:
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    if dtype not in _DTYPES:
+        raise ModelError(f"dtype is {dtype!r}; expected one of {', '.join(_DTYPES)}", hint="Mend the dtype.")
+    return _DTYPES[dtype]
 
 
 def _quiet() -> None:
@@ -99,58 +142,14 @@ def _quiet() -> None:
     transformers_logging.disable_progress_bar()
 
 
-def _place(path_or_id: str | Path) -> str:
-    if str(path_or_id) == EMBEDDED:
-        return str(embedded_folder())
-    folder = Path(path_or_id).expanduser()
-    if not folder.is_dir() and str(path_or_id).startswith(("/", ".", "~")):
-        raise ModelError(f"{path_or_id}: no such folder", hint=_WHERE_FROM)
-    if folder.is_dir() and not (folder / "config.json").exists():
-        found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "nothing"
-        raise ModelError(
-            f"{folder}: not a model: no config.json (found {found})",
-            hint="Give the folder that holds config.json and the weights.",
-        )
-    return str(folder) if folder.is_dir() else str(path_or_id)
-
-
-def _not_loadable(path_or_id: str | Path, error: Exception) -> ModelError:
-    first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    return ModelError(
-        f"{path_or_id}: cannot load this model: {first}",
-        hint=f"{_WHERE_FROM} If it is the right one, get it anew: it may be damaged.",
-    )
-
-
-def model_fingerprint(path_or_id: str | Path) -> dict[str, Any]:
-    """What names a model in a manifest: its hub id and commit, or the files of its folder, wherever that lies.
-
-    Small files are read whole. Of a weight file this reads pages spread over
-    all of it, so that a model of many gigabytes is named in a moment; whatever
-    trains a layer changes some of them.
-
-    Raises:
-        ModelError: the folder holds no model, or may not be read.
-    """
-    place = Path(_place(path_or_id))
+@contextmanager
+def _refusals(folder: Path, what: str) -> Iterator[None]:
+    """Turn what a library says of files it cannot use into one line with a next move."""
     try:
-        if not place.is_dir():
-            config = Path(str(cached_file(str(path_or_id), "config.json")))
-            return {"name_or_path": str(path_or_id), "commit": config.parent.name}
-        files = sorted(file for pattern in _NAMING for file in place.glob(pattern))
-        return {"files": {file.name: _pages_hash(file) for file in files}}
+        yield
     except _REFUSALS as error:
-        raise _not_loadable(path_or_id, error) from error
-
-
-def _pages_hash(path: Path) -> str:
-    """A hash of the size and of pages at equal distances, the last bytes included; of a small file, of all of it."""
-    size = path.stat().st_size
-    if size <= _NUM_PAGES * _PAGE_BYTES:
-        return content_hash(file_hash(path))
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        for number in range(_NUM_PAGES):
-            file.seek((size - _PAGE_BYTES) * number // (_NUM_PAGES - 1))
-            digest.update(file.read(_PAGE_BYTES))
-    return content_hash(size, digest.hexdigest())
+        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise ModelError(
+            f"{folder}: cannot load this {what}: {first}",
+            hint=f"{WHERE_FROM} If it is the right one, get it anew: it may be damaged.",
+        ) from error

@@ -17,7 +17,7 @@ from instructglm.core.seeds import derived_seed
 from instructglm.core.workspace import Workspace, exclusive
 from instructglm.data import build as building
 from instructglm.data.dataset import read_examples, write_examples, write_ledger, write_manifest
-from instructglm.data.encode import encode_examples
+from instructglm.data.features import encode_examples
 from instructglm.data.preview import Preview, preview
 from instructglm.data.templates import template_for
 from instructglm.pipeline.data_card import make_data_card

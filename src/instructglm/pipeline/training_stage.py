@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,10 @@ from instructglm.core.errors import DataError, RunError
 from instructglm.core.files import remove, replace_folder, sync_folder, write_text
 from instructglm.core.ids import content_hash
 from instructglm.core.ledger import Ledger
-from instructglm.core.records import Split
+from instructglm.core.records import Example, Split
 from instructglm.core.workspace import exclusive
 from instructglm.data.dataset import read_examples, read_manifest, write_ledger
-from instructglm.data.encode import Feature, encode_examples
+from instructglm.data.features import Feature, encode_examples
 from instructglm.data.templates import Template, template_for
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
@@ -28,7 +29,7 @@ from instructglm.training.monitor import verdict
 from instructglm.tuning import METHODS, TunedModel
 
 _NOT_THE_OUTCOME = {"logging_steps", "save_steps"}  # a run may go on with others
-_VERSION = 1  # of what the same settings lead to; raise it when training changes
+_VERSION = 2  # of what the same settings lead to; raise it when training changes
 
 
 def train_run(job: Job, dataset: Path) -> Path:
@@ -85,7 +86,8 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention)
     template = template_for(tokenizer)
     ledger = Ledger()
-    train_features = _features(job, dataset, Split.TRAIN, template, ledger)
+    held_out = [example for split in (Split.VALIDATION, Split.TEST) for example in read_examples(dataset, split)]
+    train_features = _features(job, dataset, Split.TRAIN, template, ledger, held_out)
     validation_features = _features(job, dataset, Split.VALIDATION, template, ledger)
     write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
     write_ledger(folder, ledger.entries)
@@ -97,10 +99,17 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
 
 
-def _features(job: Job, dataset: Path, split: Split, template: Template, ledger: Ledger) -> list[Feature]:
+def _features(
+    job: Job, dataset: Path, split: Split, template: Template, ledger: Ledger, held_out: Sequence[Example] = ()
+) -> list[Feature]:
     data = job.experiment.data
     features = encode_examples(
-        read_examples(dataset, split), template, max_length=data.max_length, overlong=data.overlong, ledger=ledger
+        read_examples(dataset, split),
+        template,
+        max_length=data.max_length,
+        overlong=data.overlong,
+        ledger=ledger,
+        held_out=held_out,
     )
     if split is Split.TRAIN and not features:
         raise DataError(

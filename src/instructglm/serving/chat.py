@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Thread
@@ -16,6 +16,7 @@ from instructglm.config.loading import load_experiment
 from instructglm.core.errors import RunError
 from instructglm.core.records import Message
 from instructglm.core.workspace import Workspace
+from instructglm.data.templates import Template
 from instructglm.evaluation.models import arithmetic_of, predictors
 from instructglm.evaluation.predict import Predictor
 
@@ -33,12 +34,16 @@ class Chat:
     def stream(self, messages: Sequence[Message], max_new_tokens: int = 256) -> Iterator[str]:
         """The greedy answer to a conversation, as it is made.
 
+        Every answer reads its conversation anew: with ChatGLM-6B, earlier
+        answers become part of the context that is read both ways, and what a
+        cache holds of them is no longer true.
+
         Raises:
             RunError: the conversation is longer than the model was tuned for.
         """
         template = self.predictor.template
         before = [Message(role="system", content=self.system)] if self.system else []
-        context = template.context_ids([*before, *messages])
+        context = template.context([*before, *messages]).input_ids
         limit = self._limit()
         if limit is not None and len(context) + max_new_tokens > limit:
             raise RunError(
@@ -46,11 +51,14 @@ class Chat:
                 f"this model holds {limit}",
                 hint="Begin a new one with /reset, or lower --max-new-tokens.",
             )
-        streamer = TextIteratorStreamer(template.tokenizer, skip_prompt=True, skip_special_tokens=True)
+        # Without clean-up: a blank that is shown cannot be taken back when a comma follows.
+        streamer = TextIteratorStreamer(
+            template.tokenizer, skip_prompt=True, skip_special_tokens=True, clean_up_tokenization_spaces=False
+        )
         failures: list[Exception] = []
         worker = Thread(target=self._generate, args=(context, max_new_tokens, streamer, failures), daemon=True)
         worker.start()
-        yield from streamer
+        yield from repaired(streamer, template)
         worker.join()
         for failure in failures:
             raise failure
@@ -77,6 +85,18 @@ class Chat:
             failures.append(failure)
         finally:
             streamer.end()  # or the reader would wait for ever
+
+
+def repaired(pieces: Iterable[str], template: Template) -> Iterator[str]:
+    """The pieces of the repaired answer, each as soon as what follows cannot change it."""
+    whole, num_shown = "", 0
+    for piece in pieces:
+        whole += piece
+        text = template.repaired(whole)
+        sure = max(num_shown, len(text) - template.repair_reach)
+        yield text[num_shown:sure]
+        num_shown = sure
+    yield template.repaired(whole)[num_shown:]
 
 
 def open_chat(folder: Path, *, base: bool = False) -> Chat:

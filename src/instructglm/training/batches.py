@@ -12,7 +12,8 @@ import torch
 
 from instructglm.config.training import TrainingSettings
 from instructglm.core.seeds import derived_seed
-from instructglm.data.encode import IGNORE_INDEX, Encoded, Feature
+from instructglm.data.features import Feature
+from instructglm.data.templates import IGNORE_INDEX, Encoded
 
 # Shapes: B sequences, T tokens, C columns that hold a label somewhere in the batch.
 
@@ -111,13 +112,20 @@ def make_plan(num_sequences: int, settings: TrainingSettings, seed: int) -> Plan
 def micro_batches(sequences: Sequences, size: int, pad_id: int) -> list[Batch]:
     """A step's sequences in forward passes of at most `size`.
 
-    Sequences with outputs of like length go together, so that few logits are
-    made in vain (they cost more than a padded token), then those of like length.
+    Sequences whose trained ids begin equally far from their end go together,
+    so that few logits are made in vain (they cost more than a padded token),
+    then those of like length.
     """
 
     def cost(pair: tuple[Encoded, float]) -> tuple[int, int]:
         length = len(pair[0].input_ids)
-        return length - pair[0].context_length, length
+        return length - _first_trained(pair[0]), length
 
     alike = sorted(sequences, key=cost, reverse=True)
     return [collate(alike[start : start + size], pad_id) for start in range(0, len(alike), size)]
+
+
+def _first_trained(encoded: Encoded) -> int:
+    """Where the first trained id stands: at `context_length`, or at an earlier answer that is trained too."""
+    earlier = encoded.labels[: encoded.context_length]
+    return next((place for place, label in enumerate(earlier) if label != IGNORE_INDEX), encoded.context_length)

@@ -16,7 +16,7 @@ from instructglm.config.training import TrainingSettings
 from instructglm.core.errors import RunError
 from instructglm.core.progress import Bar, Progress
 from instructglm.core.seeds import derived_seed
-from instructglm.data.encode import Feature
+from instructglm.data.features import Feature
 from instructglm.training.batches import Batch, flatten, make_plan, micro_batches
 from instructglm.training.checkpoint import RunState, load_best, resume, save_best, save_checkpoint
 from instructglm.training.interrupt import deferred_interrupt
@@ -82,7 +82,7 @@ class _Run:
         self.save_steps = settings.save_steps or self.eval_steps
         self.accelerator = Accelerator(cpu=setting.device.type == "cpu")
         if settings.gradient_checkpointing:
-            _enable_checkpointing(tuned)
+            tuned.checkpoint_gradients()
         self.model = self.accelerator.prepare(tuned.model)
         self.optimizer = _optimizer(tuned, settings)
         self.scheduler = get_scheduler(
@@ -233,8 +233,3 @@ def _optimizer(tuned: TunedModel, settings: TrainingSettings) -> torch.optim.Ada
         weight_decay=settings.weight_decay,
         fused=True,
     )
-
-
-def _enable_checkpointing(tuned: TunedModel) -> None:
-    tuned.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
-    tuned.model.enable_input_require_grads()  # type: ignore[operator]

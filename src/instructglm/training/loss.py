@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from instructglm.data.encode import IGNORE_INDEX
+from instructglm.data.templates import IGNORE_INDEX
 from instructglm.training.batches import Batch
 
 

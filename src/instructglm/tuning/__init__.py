@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from instructglm.tuning.adapters import adapter_off, load_adapter, start_reading
 from instructglm.tuning.freeze import apply_freeze
 from instructglm.tuning.full import apply_full
 from instructglm.tuning.lora import apply_lora
 from instructglm.tuning.method import TunedModel
+from instructglm.tuning.prefix import apply_prefix
 
-METHODS: dict[str, Callable[..., Any]] = {"full": apply_full, "freeze": apply_freeze, "lora": apply_lora}
+METHODS: dict[str, Callable[..., Any]] = {
+    "full": apply_full,
+    "freeze": apply_freeze,
+    "lora": apply_lora,
+    "prefix": apply_prefix,
+}
 
-__all__ = ["METHODS", "TunedModel"]
+__all__ = ["METHODS", "TunedModel", "adapter_off", "load_adapter", "start_reading"]

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import nn
+
+from instructglm.core.errors import ModelError
+
+
+def save_pretrained(model: Any, folder: Path) -> None:
+    """Leave it to the model: PEFT writes the adapter, transformers all weights."""
+    model.save_pretrained(folder)
 
 
 @dataclass(frozen=True)
@@ -20,6 +29,10 @@ class TunedModel:
 
     model: nn.Module
     name: str
+    write: Callable[[Any, Path], None] = save_pretrained
+    """How `save` writes `model`."""
+    against_checkpointing: str = ""
+    """Why no layer can be computed again in the backward pass, where that is so."""
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """The parameters that move, by name."""
@@ -42,8 +55,22 @@ class TunedModel:
         return sum(weight.numel() for weight in self.model.parameters())
 
     def save(self, folder: Path) -> None:
-        """Write what `models.load` or PEFT needs to have the tuned model again."""
-        self.model.save_pretrained(folder)  # type: ignore[operator]
+        """Write what `models.load` or `load_adapter` needs to have the tuned model again."""
+        self.write(self.model, folder)
+
+    def checkpoint_gradients(self) -> None:
+        """Keep only what goes into each layer for the backward pass, and compute the rest again.
+
+        Raises:
+            ModelError: with this method and this model that is not possible.
+        """
+        if self.against_checkpointing:
+            raise ModelError(
+                f"training.gradient_checkpointing is true, but {self.against_checkpointing}",
+                hint="Set training.gradient_checkpointing to false and lower training.micro_batch_size instead.",
+            )
+        self.model.gradient_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
+        self.model.enable_input_require_grads()  # type: ignore[operator]
 
 
 def settle_dtypes(model: nn.Module, dtype: torch.dtype) -> None:

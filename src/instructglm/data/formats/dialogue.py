@@ -17,7 +17,7 @@ def read_dialogue(row: Row, source: RowSource, task: str, name: str, layout: Lay
 
     Where the row has `outputs` of its own, the whole conversation is the
     prompt: that is how several answers to one conversation are written.
-    Earlier answers are context and are not trained on.
+    Earlier answers are context; ChatGLM3 and GLM-4 train them too (`data/templates/roles.py`).
     """
     fields = Fields(row)
     turns = read_turns(fields, name, layout)

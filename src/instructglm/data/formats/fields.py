@@ -144,10 +144,10 @@ class Fields:
         )
 
     def _untrained(self, turns: Sequence[Message], task: str) -> Iterator[LedgerEntry]:
-        """Earlier answers of a conversation are context: read by the model, but not trained on."""
+        """Earlier answers of a conversation are context; two families train them too, as their official code does."""
         number = sum(turn.role == "assistant" for turn in turns)
         if number:
-            detail = f"{number} earlier answers are context and are not trained on"
+            detail = f"{number} earlier answers are context; only ChatGLM3 and GLM-4 train them too"
             yield LedgerEntry(row=self._row.place, reason="unused", detail=detail, action="cut", task=task)
 
     def _fault_of_needed(self, name: str, value: Any, expected: str) -> None:

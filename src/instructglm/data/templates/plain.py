@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from instructglm.core.errors import ModelError
 from instructglm.core.records import Message
-from instructglm.data.templates.template import Template
+from instructglm.data.templates.template import Template, Tokenizer
 
 _HEADS = {"system": "", "user": "Instruction: ", "assistant": "Answer: "}
 
@@ -16,7 +15,12 @@ class PlainTemplate(Template):
 
     name = "plain"
 
-    def context_ids(self, messages: Sequence[Message]) -> list[int]:
+    @classmethod
+    def fits(cls, tokenizer: Tokenizer) -> bool:
+        """Always: where nothing is known of a model, this is as good as any."""
+        return True
+
+    def _prompt_ids(self, messages: Sequence[Message]) -> list[int]:
         turns = [f"{_HEADS[message.role]}{message.content}" for message in messages]
         return [*self._begin_ids(), *self.text_ids("\n\n".join([*turns, "Answer:"]))]
 
@@ -30,9 +34,4 @@ class PlainTemplate(Template):
         return super().output_ids(f" {text}")
 
     def _find_stop_id(self) -> int:
-        if self.tokenizer.eos_token_id is None:
-            raise ModelError(
-                "this tokenizer has no end-of-sequence token",
-                hint="Set `eos_token` in its tokenizer_config.json.",
-            )
-        return self.tokenizer.eos_token_id
+        return self._end_of_sequence()

@@ -1,0 +1,1 @@
+"""ChatGLM-6B, the first generation, as a native transformers model."""

@@ -1,0 +1,298 @@
+"""ChatGLM-6B (first generation) on today's transformers.
+
+What sets it apart from a Llama: both residual paths carry the layer-normed
+input times `residual_alpha`; a head's query, key and value lie together in one
+projection; half of every head is rotated by the first row of positions and
+half by the second; the context is seen both ways (`layout.py`). Parameters have
+the official names, so that official checkpoints load and ours are read by
+whoever reads those. Facts: modeling_chatglm.py of THUDM/chatglm-6b at 8b7d335.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+from transformers import Cache, DynamicCache, PreTrainedModel
+from transformers.masking_utils import create_causal_mask
+from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
+from transformers.utils import can_return_tuple
+from transformers.utils.generic import merge_with_config_defaults
+from transformers.utils.output_capturing import capture_outputs
+
+from instructglm.core.errors import ModelError
+from instructglm.models.chatglm import layout
+from instructglm.models.chatglm.configuration import ChatGLMConfig
+from instructglm.models.chatglm.generation import ChatGLMGenerationMixin
+from instructglm.models.chatglm.layers import ChatGLMAttention, ChatGLMBlock, inverse_frequencies, rotation
+from instructglm.models.chatglm.prefix import PrefixEncoder, with_prefix
+
+# Shapes: B rows, S tokens of this call, E hidden size, V vocabulary.
+
+_ONE_CALL = (
+    "Read a whole context in one call, because its tokens see each other both ways: no prefill_chunk_size, "
+    "and P-Tuning v2 by `pre_seq_len` in the config instead of a prefix in the cache."
+)
+_GIVE_LAYOUT = "Give both, (rows,) each; model.prompt_layout(input_ids) finds them where there are ids."
+
+
+class ChatGLMPreTrainedModel(PreTrainedModel):
+    """What the base model and the language model share."""
+
+    config: ChatGLMConfig
+    config_class = ChatGLMConfig
+    base_model_prefix = "transformer"
+    supports_gradient_checkpointing = True
+    # Flash kernels take no mask: the context would silently be read one way only.
+    _supports_flash_attn = False
+    _supports_sdpa = True
+    _supports_flex_attn = True
+    _supports_attention_backend = True
+    _can_compile_fullgraph = True
+    _no_split_modules: ClassVar[list[str]] = ["ChatGLMBlock"]
+    _skip_keys_device_placement: ClassVar[list[str]] = ["past_key_values"]
+    _keys_to_ignore_on_load_unexpected: ClassVar[list[str]] = [r"rotary_emb\.inv_freq"]
+    _can_record_outputs: ClassVar[dict[str, Any]] = {"hidden_states": ChatGLMBlock, "attentions": ChatGLMAttention}
+    _input_embed_layer = "word_embeddings"
+
+
+class ChatGLMModel(ChatGLMPreTrainedModel):
+    """The transformer without its head."""
+
+    def __init__(self, config: ChatGLMConfig) -> None:
+        super().__init__(config)
+        self.word_embeddings = nn.Embedding(config.vocab_size, config.hidden_size)
+        self.layers = nn.ModuleList(ChatGLMBlock(config, index) for index in range(config.num_layers))
+        self.final_layernorm = nn.LayerNorm(config.hidden_size, eps=config.layernorm_epsilon)
+        self.frequencies = inverse_frequencies(config)
+        self.prefix_encoder = PrefixEncoder(config) if config.pre_seq_len is not None else None
+        self.gradient_checkpointing = False
+        self.post_init()
+
+    def set_prefix(self, encoder: PrefixEncoder) -> None:
+        """Read the keys and values of `encoder` in front of every layer's own from now on; the config names them too.
+
+        An earlier prefix is replaced.
+        """
+        self.config.pre_seq_len = encoder.config.pre_seq_len
+        self.config.prefix_projection = encoder.config.prefix_projection
+        self.prefix_encoder = encoder.to(self.word_embeddings.weight.device).train(self.training)
+
+    @contextmanager
+    def prefix_off(self) -> Iterator[None]:
+        """Within the block, read as if there were no prefix."""
+        encoder, self.prefix_encoder = self.prefix_encoder, None
+        try:
+            yield
+        finally:
+            self.prefix_encoder = encoder
+
+    @merge_with_config_defaults
+    @capture_outputs
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        use_cache: bool | None = None,
+        context_length: torch.Tensor | None = None,
+        mask_position: torch.Tensor | None = None,
+        **kwargs: Any,
+    ) -> BaseModelOutputWithPast:
+        """Hidden states after the final norm.
+
+        Args:
+            input_ids: (B, S)
+            attention_mask: (B, tokens so far and S), 1 for a token and 0 for padding on either side; or a ready
+                4-D mask, True or 0.0 where a token is seen. The official tokenizer's, where True hides, is recognised.
+            position_ids: (B, S), linear: 0, 1, 2 ... over the real tokens. GLM's two rows are made from them. Several
+                documents in one row, each counting from 0, are kept apart. Or the two rows themselves, (B, 2, S), as
+                the official tokenizer makes them.
+            past_key_values: what was read before.
+            inputs_embeds: (B, S, E) instead of `input_ids`; the two numbers below must then be given.
+            use_cache: return what was read, for a next call.
+            context_length: (B,) position of `<sop>`; found in `input_ids` where it is not given.
+            mask_position: (B,) position of the mask token, likewise.
+            **kwargs: for the attention function.
+
+        Raises:
+            ModelError: a row has no `<sop>`, an id is not in the vocabulary, or the context is longer than
+                `max_sequence_length`.
+        """
+        if (input_ids is None) == (inputs_embeds is None):
+            raise ValueError("give one of input_ids and inputs_embeds")
+        size = (inputs_embeds if input_ids is None else input_ids).shape[:2]  # type: ignore[union-attr]
+        position_ids, rows = (None, position_ids) if _has_two_rows(position_ids) else (position_ids, None)
+        if input_ids is not None and attention_mask is not None and attention_mask.dtype == torch.bool:
+            attention_mask = self._seen(attention_mask, input_ids)
+        packed = _is_packed(position_ids, attention_mask, past_key_values)
+        if position_ids is None:
+            past = 0 if past_key_values is None else past_key_values.get_seq_length()
+            position_ids = layout.linear_positions(attention_mask, size, past, self.device)
+        positions = position_ids.expand(size)
+        self._require_readable(input_ids, positions)
+        hidden = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds  # (B, S, E)
+        if use_cache and past_key_values is None and not packed:
+            past_key_values = DynamicCache(config=self.config)
+        place = self._lay_out(input_ids, attention_mask, positions, packed, context_length, mask_position)
+        mask = self.attention_mask(hidden, attention_mask, past_key_values, place)
+        prefix = None
+        if self.prefix_encoder is not None:
+            prefix = self.prefix_encoder(len(hidden), hidden.dtype)
+            mask = with_prefix(mask, prefix.shape[-2])
+        rotations = rotation(place.two_rows() if rows is None else rows, self.frequencies, hidden.dtype)
+        for index, block in enumerate(self.layers):
+            hidden = block(
+                hidden,
+                None if prefix is None else prefix[index],
+                rotations=rotations,
+                attention_mask=mask,
+                past_key_values=past_key_values,
+                **kwargs,
+            )
+        return BaseModelOutputWithPast(last_hidden_state=self.final_layernorm(hidden), past_key_values=past_key_values)
+
+    def _seen(self, attention_mask: torch.Tensor, input_ids: torch.Tensor) -> torch.Tensor:
+        if attention_mask.ndim != 4 or torch.compiler.is_compiling():
+            return attention_mask
+        return layout.seen(attention_mask, input_ids, self.config.bos_token_id)
+
+    def _require_readable(self, input_ids: torch.Tensor | None, positions: torch.Tensor) -> None:
+        """Refuse what can only give a wrong answer. One look at each context, none at a generated token."""
+        if positions.shape[1] <= 1 or torch.compiler.is_compiling():
+            return
+        length, limit = int(positions.max()) + 1, self.config.max_sequence_length
+        if length > limit:
+            raise ModelError(
+                f"a sequence has {length} tokens; this model reads {limit} (max_sequence_length in config.json)",
+                hint="Cut the text before [gMASK] and `<sop>` are added, or lower data.max_length.",
+            )
+        ends = () if input_ids is None else (int(end) for end in input_ids.aminmax())
+        for wrong in (end for end in ends if not 0 <= end < self.config.vocab_size):
+            raise ModelError(
+                f"id {wrong} in input_ids is not in this model's vocabulary of {self.config.vocab_size}",
+                hint="Use the tokenizer that belongs to this model; ids from before 2023-04-06 are 20000 higher.",
+            )
+
+    def _lay_out(
+        self,
+        input_ids: torch.Tensor | None,
+        attention_mask: torch.Tensor | None,
+        positions: torch.Tensor,
+        packed: bool,
+        context_length: torch.Tensor | None,
+        mask_position: torch.Tensor | None,
+    ) -> layout.Layout:
+        documents = layout.documents(positions, packed=packed)
+        if context_length is not None and mask_position is not None:
+            return layout.Layout(positions, documents, context_length[:, None], mask_position[:, None])
+        if input_ids is None:
+            raise ModelError("inputs_embeds without context_length and mask_position", hint=_GIVE_LAYOUT)
+        found = layout.find_layout(input_ids, positions, documents, attention_mask, self.config)
+        if not torch.compiler.is_compiling():
+            layout.require_contexts(found, input_ids, attention_mask, self.config.pad_token_id)
+        return found
+
+    def attention_mask(
+        self, hidden: torch.Tensor, attention_mask: torch.Tensor | None, cache: Cache | None, place: layout.Layout
+    ) -> Any:
+        """The mask in the form that the attention function takes, without a prefix; a ready one stays as it is.
+
+        Of `hidden` (B, S, ...) only the sizes and the dtype count. What a single new token sees needs no blocks.
+        """
+        blocks = None
+        if hidden.shape[1] > 1:
+            past = 0 if cache is None else int(cache.get_seq_length())
+            if past and bool(place.in_context().any()):
+                raise ModelError("part of a context in a call that continues a cache", hint=_ONE_CALL)
+            blocks = place.blocks(past)
+        return create_causal_mask(
+            config=self.config,
+            inputs_embeds=hidden,
+            attention_mask=attention_mask,
+            past_key_values=cache,
+            position_ids=place.positions,
+            block_sequence_ids=blocks,
+        )
+
+
+def _has_two_rows(position_ids: torch.Tensor | None) -> bool:
+    if position_ids is None or position_ids.ndim == 2:
+        return False
+    if position_ids.ndim == 3 and position_ids.shape[1] == 2:
+        return True
+    raise ModelError(
+        f"position_ids have the shape {tuple(position_ids.shape)}; expected (rows, tokens) or (rows, 2, tokens)",
+        hint="Give none: the model makes them from the ids and the attention mask.",
+    )
+
+
+def _is_packed(position_ids: torch.Tensor | None, attention_mask: torch.Tensor | None, cache: Cache | None) -> bool:
+    """Whether rows hold several documents. A cache would mix them: it must not be given."""
+    if position_ids is None or attention_mask is not None or position_ids.shape[-1] <= 1:
+        return False
+    if torch.compiler.is_compiling() or not layout.is_packed(position_ids):
+        return False
+    if cache is not None:
+        raise ModelError(
+            "several documents in one row, and a cache", hint="Pack for training only, without past_key_values."
+        )
+    return True
+
+
+class ChatGLMForCausalLM(ChatGLMPreTrainedModel, ChatGLMGenerationMixin):
+    """ChatGLM-6B with its language-model head, tied to the embeddings as in every published checkpoint."""
+
+    _tied_weights_keys: ClassVar[dict[str, str]] = {"lm_head.weight": "transformer.word_embeddings.weight"}
+
+    def __init__(self, config: ChatGLMConfig) -> None:
+        super().__init__(config)
+        self.transformer = ChatGLMModel(config)
+        self.vocab_size = config.vocab_size
+        self.lm_head = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
+        self.post_init()
+
+    @can_return_tuple
+    def forward(
+        self,
+        input_ids: torch.Tensor | None = None,
+        attention_mask: torch.Tensor | None = None,
+        position_ids: torch.Tensor | None = None,
+        past_key_values: Cache | None = None,
+        inputs_embeds: torch.Tensor | None = None,
+        labels: torch.Tensor | None = None,
+        use_cache: bool | None = None,
+        logits_to_keep: int | torch.Tensor = 0,
+        **kwargs: Any,
+    ) -> CausalLMOutputWithPast:
+        """Logits (B, S, V), and the mean cross entropy of `labels` (B, S), which are shifted here; -100 is not trained.
+
+        The other arguments are those of `ChatGLMModel.forward`. `logits_to_keep` is how many of the last tokens,
+        or which tokens, get logits; 0 is all.
+        """
+        outputs = self.transformer(
+            input_ids=input_ids,
+            attention_mask=attention_mask,
+            position_ids=position_ids,
+            past_key_values=past_key_values,
+            inputs_embeds=inputs_embeds,
+            use_cache=use_cache,
+            **kwargs,
+        )
+        kept = slice(-logits_to_keep, None) if isinstance(logits_to_keep, int) else logits_to_keep
+        logits = self.lm_head(outputs.last_hidden_state[:, kept])
+        loss = None
+        if labels is not None:
+            loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.vocab_size, **kwargs)
+        return CausalLMOutputWithPast(
+            loss=loss,
+            logits=logits,
+            past_key_values=outputs.past_key_values,
+            hidden_states=outputs.hidden_states,
+            attentions=outputs.attentions,
+        )

@@ -1,0 +1,102 @@
+"""ChatGLM-6B among transformers' Auto classes, without importing transformers before somebody needs it.
+
+`import instructglm` has to register our classes, and has to stay light: most
+commands compute nothing. So it leaves a word with Python's import system, and
+each of ours is registered as soon as the module of its Auto class is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+MODEL_TYPE = "chatglm"
+_AUTO = "transformers.models.auto."
+_OURS = "instructglm.models."
+
+
+def _config(auto: ModuleType, ours: ModuleType) -> None:
+    auto.AutoConfig.register(MODEL_TYPE, ours.ChatGLMConfig, exist_ok=True)
+
+
+def _models(auto: ModuleType, ours: ModuleType) -> None:
+    auto.AutoModel.register(ours.ChatGLMConfig, ours.ChatGLMModel, exist_ok=True)
+    auto.AutoModelForCausalLM.register(ours.ChatGLMConfig, ours.ChatGLMForCausalLM, exist_ok=True)
+
+
+def _tokenizer(auto: ModuleType, ours: ModuleType) -> None:
+    config = import_module(_OURS + "chatglm.configuration").ChatGLMConfig
+    auto.AutoTokenizer.register(config, tokenizer_class=ours.ChatGLMTokenizer, exist_ok=True)
+
+
+_REGISTRATIONS: tuple[tuple[str, str, Callable[[ModuleType, ModuleType], None]], ...] = (
+    (_AUTO + "configuration_auto", _OURS + "chatglm.configuration", _config),
+    (_AUTO + "modeling_auto", _OURS + "chatglm.modeling", _models),
+    (_AUTO + "tokenization_auto", _OURS + "tokenization.chatglm", _tokenizer),
+)
+
+
+def register() -> None:
+    """Register our classes now where transformers is imported, else when it will be."""
+    watch = next((finder for finder in sys.meta_path if isinstance(finder, _Watch)), None)
+    if watch is None:
+        watch = _Watch()
+        sys.meta_path.insert(0, watch)
+    watch.register_ready()
+
+
+class _Watch(MetaPathFinder):
+    """Finds nothing of its own; registers what can be when one of the modules above has been run."""
+
+    def __init__(self) -> None:
+        self._watched = {name for auto, ours, _ in _REGISTRATIONS for name in (auto, ours)}
+        self._searching: set[str] = set()
+        self.running: set[str] = set()
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname not in self._watched or fullname in self._searching:
+            return None
+        self._searching.add(fullname)  # the search below comes by here again
+        try:
+            spec = find_spec(fullname)
+        finally:
+            self._searching.discard(fullname)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Registering(spec.loader, self)
+        return spec
+
+    def register_ready(self) -> None:
+        """Register with every Auto class whose module is there, unless it or ours is being run at this moment."""
+        for auto, ours, registration in _REGISTRATIONS:
+            if auto in sys.modules and not {auto, ours} & self.running:
+                registration(sys.modules[auto], import_module(ours))
+
+
+class _Registering(Loader):
+    """A module's own loader, and a registration after it."""
+
+    def __init__(self, loader: Loader, watch: _Watch) -> None:
+        self._loader = loader
+        self._watch = watch
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)  # what inspect and importlib.resources ask a loader for
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._watch.running.add(module.__name__)
+        try:
+            self._loader.exec_module(module)
+        finally:
+            self._watch.running.discard(module.__name__)
+        self._watch.register_ready()

@@ -1,0 +1,126 @@
+"""Batches: every label survives padding, its logits are made once, and like goes with like."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import GlmConfig, GlmForCausalLM
+
+from instructglm.core.ledger import Ledger
+from instructglm.core.records import Example, Message
+from instructglm.data.features import Feature, encode_examples
+from instructglm.data.templates import IGNORE_INDEX, Encoded, template_for
+from instructglm.models.chatglm.configuration import ChatGLMConfig
+from instructglm.models.chatglm.modeling import ChatGLMForCausalLM
+from instructglm.training.batches import collate, flatten, micro_batches
+from instructglm.training.loss import weighted_count, weighted_nats
+
+PAD = 0
+
+
+def turns(*parts: tuple[int, bool]) -> Encoded:
+    """A sequence of parts of some length, trained or not; the ids count from 1."""
+    ids = list(range(1, 1 + sum(length for length, _ in parts)))
+    marks = [trained for length, trained in parts for _ in range(length)]
+    labels = [token if mark else IGNORE_INDEX for token, mark in zip(ids, marks, strict=True)]
+    return Encoded(ids, labels, len(ids) - parts[-1][0])
+
+
+# question and answer by turns, of which every answer is trained (ChatGLM3) or only the last one
+PART = st.tuples(st.integers(1, 6), st.integers(1, 6), st.booleans())
+CONVERSATION = st.lists(PART, min_size=1, max_size=4).map(
+    lambda rounds: turns(
+        *(part for asked, said, trained in rounds for part in ((asked, False), (said, trained))), (1, True)
+    )
+)
+
+
+def shown(batch, row: int) -> list[tuple[int, int]]:
+    """Column and label of what is trained in a row, as the loss sees it: logits of a column predict the next id."""
+    pairs = zip(batch.label_columns.tolist(), batch.labels[row].tolist(), strict=True)
+    return [(column + 1, label) for column, label in pairs if label != IGNORE_INDEX]
+
+
+@given(st.lists(CONVERSATION, min_size=1, max_size=5), st.sampled_from(["left", "right"]))
+def test_every_label_stands_at_its_id_and_none_is_lost(conversations, side):
+    batch = collate([(encoded, 1.0) for encoded in conversations], PAD, side=side)
+    for row, encoded in enumerate(conversations):
+        found = shown(batch, row)
+        assert [label for _, label in found] == [label for label in encoded.labels if label != IGNORE_INDEX]
+        assert all(batch.input_ids[row, column] == label for column, label in found)
+    assert batch.num_trained() == sum(label != IGNORE_INDEX for one in conversations for label in one.labels)
+
+
+@given(st.lists(CONVERSATION, min_size=1, max_size=5))
+def test_no_column_is_made_for_nobody(conversations):
+    batch = collate([(encoded, 1.0) for encoded in conversations], PAD)
+    assert (batch.labels != IGNORE_INDEX).any(dim=0).all()
+
+
+@given(st.lists(CONVERSATION, min_size=1, max_size=9), st.integers(1, 4))
+def test_micro_batches_hold_every_sequence_once(conversations, size):
+    pairs = [(encoded, 1.0 + place) for place, encoded in enumerate(conversations)]
+    batches = micro_batches(pairs, size, PAD)
+    assert all(len(batch.input_ids) <= size for batch in batches)
+    assert sorted(float(weight) for batch in batches for weight in batch.weights) == [weight for _, weight in pairs]
+
+
+def test_sequences_whose_labels_begin_alike_go_together():
+    short, long = turns((40, False), (3, True)), turns((4, False), (30, True), (6, False), (3, True))
+    batches = micro_batches([(short, 1.0), (long, 1.0), (short, 1.0), (long, 1.0)], 2, PAD)
+    assert [len(batch.label_columns) for batch in batches] == [33, 3]
+
+
+def test_positions_count_real_tokens():
+    batch = collate([(turns((1, False), (2, True)), 1.0), (turns((4, False), (1, True)), 1.0)], PAD)
+    assert batch.position_ids.tolist() == [[0, 0, 0, 1, 2], [0, 1, 2, 3, 4]]
+    assert torch.equal(batch.attention_mask, torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]]))
+
+
+def test_an_earlier_answer_is_trained_once_however_many_outputs_follow():
+    context = turns((3, False), (4, True), (2, False))
+    one = Feature("a", context, [[7, 8]], [1.0])
+    three = Feature("b", context, [[7, 8], [9, 8], [5, 8]], [0.5, 0.25, 0.25])
+    for feature in (one, three):
+        assert weighted_count(micro_batches(flatten([feature]), 2, PAD)) == pytest.approx(4 + 2)
+
+
+@pytest.mark.parametrize("name", ["chatglm_tokenizer", "glm4_tokenizer"])
+def test_padded_and_in_columns_the_loss_is_the_models_own(request, name):
+    """ChatGLM-6B reads contexts both ways; GLM-4's are trained in part."""
+    tokenizer = request.getfixturevalue(name)
+    conversation = [
+        Message(role="user", content="Hi, 你好?"),
+        Message(role="assistant", content="Hello."),
+        Message(role="user", content="And you?"),
+    ]
+    examples = [Example.of(conversation[:length], ["Fine, thank you.", "好"]) for length in (1, 3)]
+    features = encode_examples(examples, template_for(tokenizer), max_length=200, overlong="refuse", ledger=Ledger())
+    model = _model(tokenizer)
+    with torch.no_grad():
+        theirs = sum(weight * _nats(model, encoded) for encoded, weight in flatten(features))
+        batches = micro_batches(flatten(features), 3, tokenizer.pad_token_id)
+        ours = sum(weighted_nats(model, batch).item() for batch in batches)
+    assert ours == pytest.approx(theirs, rel=1e-5)
+
+
+def _nats(model, encoded: Encoded) -> float:
+    """By the model's own loss, one sequence alone."""
+    loss = model(input_ids=torch.tensor([encoded.input_ids]), labels=torch.tensor([encoded.labels])).loss
+    return loss.item() * sum(label != IGNORE_INDEX for label in encoded.labels)
+
+
+def _model(tokenizer):
+    torch.manual_seed(0)
+    if tokenizer.bos_token_id is not None:
+        return ChatGLMForCausalLM(
+            ChatGLMConfig(hidden_size=32, num_layers=2, num_attention_heads=2, inner_hidden_size=64)
+        ).eval()
+    return GlmForCausalLM(
+        GlmConfig(
+            vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=2, head_dim=16,
+            num_attention_heads=2, num_key_value_heads=1, pad_token_id=tokenizer.pad_token_id,
+        )
+    ).eval()  # fmt: skip
