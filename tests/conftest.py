@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,9 @@ def pytest_configure() -> None:
     other: with another process on the machine, training takes ten times as long.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+    # torch's compiler imports setuptools, which wants to have come before the standard library's distutils.
+    with suppress(ImportError):
+        importlib.import_module("setuptools")
 
 
 def _shared(name: str, what: str) -> Path:

@@ -28,6 +28,6 @@ def test_every_block_runs_after_those_before_it(tmp_path: Path, monkeypatch: pyt
     assert len(BLOCKS) >= 6
     for block in BLOCKS:
         exec(compile(block, str(DOCUMENT), "exec"), names)
-    assert type(names["again"]) is type(names["model"])
+    assert type(names["again"]).__name__ == "ChatGLMForCausalLM"
     assert (tmp_path / "official-layout" / "config.json").exists()
     assert names["labels"][names["context_length"]] != -100
