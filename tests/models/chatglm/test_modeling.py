@@ -66,10 +66,11 @@ def test_documents_packed_into_one_row_do_not_see_each_other(attention):
     documents = rows()
     ids = torch.tensor([[token for row in documents for token in row]])
     positions = torch.tensor([[place for row in documents for place in range(len(row))]])
-    with torch.no_grad():
-        logits = model(input_ids=ids, position_ids=positions).logits[0]
     apart = torch.cat([expected(model, row) for row in documents])
-    torch.testing.assert_close(logits, apart, atol=1e-4, rtol=0)
+    for mask in (None, torch.ones_like(ids)):
+        with torch.no_grad():
+            logits = model(input_ids=ids, position_ids=positions, attention_mask=mask).logits[0]
+        torch.testing.assert_close(logits, apart, atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])  # torch has no backward of flex attention on a CPU
@@ -278,6 +279,15 @@ class TestRefusals:
             model(input_ids=ids, position_ids=torch.zeros(1, 3, 4, dtype=torch.long))
         with pytest.raises(ModelError, match="position_ids in two rows"):
             model.generate(ids, position_ids=torch.zeros(1, 2, 4, dtype=torch.long), max_new_tokens=2)
+
+    def test_several_documents_and_padding(self):
+        row, places = prompt(2), [0, 1, 2, 3]
+        with pytest.raises(ModelError, match="several documents in one row, and padding"):
+            build()(
+                input_ids=torch.tensor([[3, *row, *row]]),
+                position_ids=torch.tensor([[0, *places, *places]]),
+                attention_mask=torch.tensor([[0] + [1] * 8]),
+            )
 
     def test_several_documents_and_a_cache(self):
         model, row = build(), prompt(2)

@@ -62,32 +62,16 @@ def linear_positions(
     return (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -size[1] :]
 
 
-def seen(attention_mask: torch.Tensor, input_ids: torch.Tensor, sop_id: int) -> torch.Tensor:
-    """A 4-D bool mask as transformers means it, True where a key is seen.
-
-    In the masks that the official tokenizer makes, True hides. Which of the
-    two a mask is shows at `<sop>`: every token but padding sees itself.
-    """
-    if attention_mask.shape[-1] != input_ids.shape[1]:
-        return attention_mask
-    own = attention_mask[:, 0].diagonal(dim1=-2, dim2=-1)  # (B, S)
-    return attention_mask if bool(own[input_ids == sop_id].any()) else ~attention_mask
-
-
-def is_packed(position_ids: torch.Tensor) -> bool:
-    """Whether a row holds several documents, each with positions of its own."""
-    return bool(_jumps(position_ids).any())
-
-
-def _jumps(position_ids: torch.Tensor) -> torch.Tensor:
-    return position_ids[:, 1:] - position_ids[:, :-1] != 1  # (B, S - 1)
+def jumps(position_ids: torch.Tensor) -> torch.Tensor:
+    """Where the next token does not stand right after this one: (B, S - 1)."""
+    return position_ids[:, 1:] - position_ids[:, :-1] != 1
 
 
 def documents(position_ids: torch.Tensor, *, packed: bool) -> torch.Tensor:
     """The number of each token's document; in a packed row one begins wherever positions jump: (B, S)."""
     if not packed:
         return torch.zeros_like(position_ids)
-    return pad(_jumps(position_ids).long().cumsum(-1), (1, 0))
+    return pad(jumps(position_ids).long().cumsum(-1), (1, 0))
 
 
 def find_layout(

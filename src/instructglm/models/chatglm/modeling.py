@@ -27,6 +27,7 @@ from instructglm.core.errors import ModelError
 from instructglm.models.chatglm import layout
 from instructglm.models.chatglm.configuration import ChatGLMConfig
 from instructglm.models.chatglm.generation import ChatGLMGenerationMixin
+from instructglm.models.chatglm.inputs import Inputs, read_inputs
 from instructglm.models.chatglm.layers import ChatGLMAttention, ChatGLMBlock, inverse_frequencies, rotation
 from instructglm.models.chatglm.prefix import PrefixEncoder, with_prefix
 
@@ -124,28 +125,19 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
             ModelError: a row has no `<sop>`, an id is not in the vocabulary, or the context is longer than
                 `max_sequence_length`.
         """
-        if (input_ids is None) == (inputs_embeds is None):
-            raise ValueError("give one of input_ids and inputs_embeds")
-        size = (inputs_embeds if input_ids is None else input_ids).shape[:2]  # type: ignore[union-attr]
-        position_ids, rows = (None, position_ids) if _has_two_rows(position_ids) else (position_ids, None)
-        if input_ids is not None and attention_mask is not None and attention_mask.dtype == torch.bool:
-            attention_mask = self._seen(attention_mask, input_ids)
-        packed = _is_packed(position_ids, attention_mask, past_key_values)
-        if position_ids is None:
-            past = 0 if past_key_values is None else past_key_values.get_seq_length()
-            position_ids = layout.linear_positions(attention_mask, size, past, self.device)
-        positions = position_ids.expand(size)
-        self._require_readable(input_ids, positions)
+        call = read_inputs(input_ids, inputs_embeds, attention_mask, position_ids, past_key_values, self.config)
         hidden = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds  # (B, S, E)
-        if use_cache and past_key_values is None and not packed:
+        if use_cache and past_key_values is None and not call.packed:
             past_key_values = DynamicCache(config=self.config)
-        place = self._lay_out(input_ids, attention_mask, positions, packed, context_length, mask_position)
-        mask = self.attention_mask(hidden, attention_mask, past_key_values, place)
+        place = self._lay_out(input_ids, call, context_length, mask_position)
+        mask = self.attention_mask(hidden, call.attention_mask, past_key_values, place)
         prefix = None
         if self.prefix_encoder is not None:
             prefix = self.prefix_encoder(len(hidden), hidden.dtype)
             mask = with_prefix(mask, prefix.shape[-2])
-        rotations = rotation(place.two_rows() if rows is None else rows, self.frequencies, hidden.dtype)
+        rotations = rotation(
+            place.two_rows() if call.two_rows is None else call.two_rows, self.frequencies, hidden.dtype
+        )
         for index, block in enumerate(self.layers):
             hidden = block(
                 hidden,
@@ -157,45 +149,21 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
             )
         return BaseModelOutputWithPast(last_hidden_state=self.final_layernorm(hidden), past_key_values=past_key_values)
 
-    def _seen(self, attention_mask: torch.Tensor, input_ids: torch.Tensor) -> torch.Tensor:
-        if attention_mask.ndim != 4 or torch.compiler.is_compiling():
-            return attention_mask
-        return layout.seen(attention_mask, input_ids, self.config.bos_token_id)
-
-    def _require_readable(self, input_ids: torch.Tensor | None, positions: torch.Tensor) -> None:
-        """Refuse what can only give a wrong answer. One look at each context, none at a generated token."""
-        if positions.shape[1] <= 1 or torch.compiler.is_compiling():
-            return
-        length, limit = int(positions.max()) + 1, self.config.max_sequence_length
-        if length > limit:
-            raise ModelError(
-                f"a sequence has {length} tokens; this model reads {limit} (max_sequence_length in config.json)",
-                hint="Cut the text before [gMASK] and `<sop>` are added, or lower data.max_length.",
-            )
-        ends = () if input_ids is None else (int(end) for end in input_ids.aminmax())
-        for wrong in (end for end in ends if not 0 <= end < self.config.vocab_size):
-            raise ModelError(
-                f"id {wrong} in input_ids is not in this model's vocabulary of {self.config.vocab_size}",
-                hint="Use the tokenizer that belongs to this model; ids from before 2023-04-06 are 20000 higher.",
-            )
-
     def _lay_out(
         self,
         input_ids: torch.Tensor | None,
-        attention_mask: torch.Tensor | None,
-        positions: torch.Tensor,
-        packed: bool,
+        call: Inputs,
         context_length: torch.Tensor | None,
         mask_position: torch.Tensor | None,
     ) -> layout.Layout:
-        documents = layout.documents(positions, packed=packed)
+        documents = layout.documents(call.positions, packed=call.packed)
         if context_length is not None and mask_position is not None:
-            return layout.Layout(positions, documents, context_length[:, None], mask_position[:, None])
+            return layout.Layout(call.positions, documents, context_length[:, None], mask_position[:, None])
         if input_ids is None:
             raise ModelError("inputs_embeds without context_length and mask_position", hint=_GIVE_LAYOUT)
-        found = layout.find_layout(input_ids, positions, documents, attention_mask, self.config)
+        found = layout.find_layout(input_ids, call.positions, documents, call.attention_mask, self.config)
         if not torch.compiler.is_compiling():
-            layout.require_contexts(found, input_ids, attention_mask, self.config.pad_token_id)
+            layout.require_contexts(found, input_ids, call.attention_mask, self.config.pad_token_id)
         return found
 
     def attention_mask(
@@ -219,30 +187,6 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
             position_ids=place.positions,
             block_sequence_ids=blocks,
         )
-
-
-def _has_two_rows(position_ids: torch.Tensor | None) -> bool:
-    if position_ids is None or position_ids.ndim == 2:
-        return False
-    if position_ids.ndim == 3 and position_ids.shape[1] == 2:
-        return True
-    raise ModelError(
-        f"position_ids have the shape {tuple(position_ids.shape)}; expected (rows, tokens) or (rows, 2, tokens)",
-        hint="Give none: the model makes them from the ids and the attention mask.",
-    )
-
-
-def _is_packed(position_ids: torch.Tensor | None, attention_mask: torch.Tensor | None, cache: Cache | None) -> bool:
-    """Whether rows hold several documents. A cache would mix them: it must not be given."""
-    if position_ids is None or attention_mask is not None or position_ids.shape[-1] <= 1:
-        return False
-    if torch.compiler.is_compiling() or not layout.is_packed(position_ids):
-        return False
-    if cache is not None:
-        raise ModelError(
-            "several documents in one row, and a cache", hint="Pack for training only, without past_key_values."
-        )
-    return True
 
 
 class ChatGLMForCausalLM(ChatGLMPreTrainedModel, ChatGLMGenerationMixin):
