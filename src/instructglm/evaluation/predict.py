@@ -18,6 +18,7 @@ from instructglm.core.progress import Progress
 from instructglm.core.records import Example, Prediction
 from instructglm.data.features import fit_context
 from instructglm.data.templates import Template
+from instructglm.models.window import window
 from instructglm.tuning import start_reading
 
 # Shapes: B items, T context tokens (and the columns of a trained prefix in front), S tokens of a choice, V vocabulary.
@@ -63,14 +64,17 @@ def predict(
 ) -> list[Prediction]:
     """One prediction for each example, in their order.
 
-    A prompt that leaves no room for an answer within `data.max_length` is
-    *unscored*, with the reason; under `truncate_prompt` it is cut instead.
+    A prompt that leaves no room for an answer within `data.max_length`, or
+    within what the model reads, is *unscored*, with the reason; under
+    `truncate_prompt` it is cut instead.
     """
     results: dict[int, Prediction] = {}
-    items = [_item(index, example, predictor, settings, data) for index, example in enumerate(examples)]
+    room = min(data.max_length, window(predictor.model) or data.max_length)
+    items = [_item(index, example, predictor, room, data) for index, example in enumerate(examples)]
     for index, (example, item) in enumerate(zip(examples, items, strict=True)):
         if item is None:
-            results[index] = _unscored(example, predictor, f"prompt too long for max_length {data.max_length}")
+            name = "max_length" if room == data.max_length else "this model's window of"
+            results[index] = _unscored(example, predictor, f"prompt too long for {name} {room}")
     with progress.stage(f"answers of {predictor.name}", total=len(examples), unit="item", done=len(results)) as bar:
         for batch in _batches([item for item in items if item], settings.batch_size):
             results.update(zip((item.index for item in batch), _predict_batch(predictor, batch, settings), strict=True))
@@ -78,12 +82,10 @@ def predict(
     return [results[index] for index in range(len(examples))]
 
 
-def _item(
-    index: int, example: Example, predictor: Predictor, settings: EvaluationSettings, data: DataSettings
-) -> _Item | None:
+def _item(index: int, example: Example, predictor: Predictor, room: int, data: DataSettings) -> _Item | None:
     longest = max((len(predictor.template.output_ids(choice)) for choice in example.choices), default=1)
     ledger = Ledger()
-    context = fit_context(example, predictor.template, data.max_length - longest, data.overlong, ledger)
+    context = fit_context(example, predictor.template, room - longest, data.overlong, ledger)
     num_cut = sum(entry.num_tokens or 0 for entry in ledger.entries)
     return None if context is None else _Item(index, example, context.input_ids, num_cut)
 

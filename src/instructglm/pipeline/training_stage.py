@@ -18,6 +18,7 @@ from instructglm.data.features import Feature, encode_examples
 from instructglm.data.templates import Template, template_for
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
+from instructglm.models.window import require_window
 from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
 from instructglm.report.contents import CurvePoint, TrainingCard
@@ -84,6 +85,7 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     dtype = choose_dtype(experiment.model.dtype, device)
     attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
     model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention)
+    require_window(model, experiment.data.max_length)
     template = template_for(tokenizer)
     ledger = Ledger()
     held_out = [example for split in (Split.VALIDATION, Split.TEST) for example in read_examples(dataset, split)]

@@ -19,6 +19,7 @@ from instructglm.core.workspace import Workspace
 from instructglm.data.templates import Template
 from instructglm.evaluation.models import arithmetic_of, predictors
 from instructglm.evaluation.predict import Predictor
+from instructglm.models.window import window
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Chat:
             raise failure
 
     def _limit(self) -> int | None:
-        return getattr(self.predictor.model.config, "max_position_embeddings", None)
+        return window(self.predictor.model)
 
     def _generate(
         self, context: list[int], max_new_tokens: int, streamer: TextIteratorStreamer, failures: list[Exception]
