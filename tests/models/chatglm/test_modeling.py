@@ -5,6 +5,7 @@ from __future__ import annotations
 import chatglm_reference
 import pytest
 import torch
+from huggingface_hub.errors import StrictDataclassFieldValidationError
 from peft import LoraConfig, get_peft_model
 from tiny_chatglm import build, padded, prompt
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig, StaticCache
@@ -14,13 +15,6 @@ from instructglm.models import load
 
 ATTENTIONS = ["eager", "sdpa", "flex_attention"]
 PREFIXES = [{}, {"pre_seq_len": 5}, {"pre_seq_len": 4, "prefix_projection": True}]
-
-
-@pytest.fixture(autouse=True)
-def _compile_anew():
-    """On a CPU torch makes wrong C++ of flex attention once it generalises over lengths it compiled before."""
-    yield
-    torch._dynamo.reset()
 
 
 def rows() -> list[list[int]]:
@@ -56,6 +50,15 @@ def test_a_padded_row_equals_the_row_alone(attention, side, settings):
     batch = padded(rows(), side)
     with torch.no_grad():
         logits = model(**batch).logits
+    for ours, real, row in zip(logits, batch["attention_mask"].bool(), rows(), strict=True):
+        torch.testing.assert_close(ours[real], expected(model, row), atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("attention", ATTENTIONS)
+def test_padding_in_front_is_seen_without_a_mask(attention):
+    model, batch = build(attn_implementation=attention), padded(rows())
+    with torch.no_grad():
+        logits = model(input_ids=batch["input_ids"]).logits
     for ours, real, row in zip(logits, batch["attention_mask"].bool(), rows(), strict=True):
         torch.testing.assert_close(ours[real], expected(model, row), atol=1e-4, rtol=0)
 
@@ -108,7 +111,7 @@ def test_gradient_checkpointing_changes_no_gradient(settings, reentrant):
 
 @pytest.mark.parametrize("settings", PREFIXES, ids=["plain", "prefix", "projected"])
 @pytest.mark.parametrize("cache", ["dynamic", "none", "static"])
-@pytest.mark.parametrize("attention", ["eager", "sdpa"])
+@pytest.mark.parametrize("attention", ATTENTIONS)
 def test_greedy_generation_of_a_left_padded_batch(attention, settings, cache):
     model = build(attn_implementation=attention, **settings)
     prompts = [prompt(9), prompt(4, seed=1), [20, 21, 90, 22, 23, 94], [20, 90, 22, 91, 94]]
@@ -260,8 +263,23 @@ class TestRefusals:
 
     def test_a_context_in_pieces(self):
         model, ids = build(), torch.tensor([prompt(8)])
-        with pytest.raises(ModelError):
+        with pytest.raises(ModelError, match="no `<sop>` in row 0"):
             model.generate(ids, max_new_tokens=2, prefill_chunk_size=4)
+        place = model.prompt_layout(ids)
+        first = model(input_ids=ids[:, :4], use_cache=True, **place).past_key_values
+        with pytest.raises(ModelError, match="part of a context in a call that continues a cache"):
+            model(input_ids=ids[:, 4:], past_key_values=first)
+
+    def test_padding_on_the_right_of_a_prompt(self):
+        with pytest.raises(ModelError, match="padding on the right"):
+            build().generate(**padded([prompt(4), prompt(2)], "right"), max_new_tokens=2)
+
+    def test_a_mask_of_other_sizes(self):
+        model, ids = build(), torch.tensor([prompt(2)])
+        with pytest.raises(ModelError, match="attention_mask has 3 columns for 4 tokens"):
+            model(input_ids=ids, attention_mask=torch.ones(1, 3))
+        with pytest.raises(ModelError, match="an attention_mask of 4 dimensions"):
+            model.generate(ids, attention_mask=torch.ones(1, 1, 4, 4), max_new_tokens=2)
 
     def test_embeddings_that_do_not_say_where_the_context_ends(self):
         model = build()
@@ -279,6 +297,9 @@ class TestRefusals:
             model(input_ids=ids, position_ids=torch.zeros(1, 3, 4, dtype=torch.long))
         with pytest.raises(ModelError, match="position_ids in two rows"):
             model.generate(ids, position_ids=torch.zeros(1, 2, 4, dtype=torch.long), max_new_tokens=2)
+        cache = model(input_ids=ids, use_cache=True).past_key_values
+        with pytest.raises(ModelError, match="continues a cache"):
+            model(input_ids=ids, position_ids=torch.zeros(1, 2, 4, dtype=torch.long), past_key_values=cache)
 
     def test_several_documents_and_padding(self):
         row, places = prompt(2), [0, 1, 2, 3]
@@ -311,9 +332,16 @@ class TestRefusals:
             ({"position_encoding_2d": False}, "position_encoding_2d"),
             ({"quantization_bit": 4}, "quantization_bit is 4"),
             ({"hidden_size": 50}, "hidden_size 50"),
+            ({"num_attention_heads": 0}, "num_attention_heads is 0"),
+            ({"pre_seq_len": -3}, "pre_seq_len is -3"),
             ({"bos_token_id": 150004, "gmask_token_id": 150001}, "bos_token_id 150004"),
         ],
     )
     def test_a_config_of_something_else(self, settings, named):
         with pytest.raises(ModelError, match=named):
+            build(**settings)
+
+    @pytest.mark.parametrize("settings", [{"num_layers": "4"}, {"layernorm_epsilon": "x"}, {"use_cache": "no"}])
+    def test_a_field_of_another_type(self, settings):
+        with pytest.raises(StrictDataclassFieldValidationError, match=next(iter(settings))):
             build(**settings)

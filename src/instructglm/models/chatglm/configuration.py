@@ -1,7 +1,6 @@
 """The shape of a ChatGLM-6B, under the names of the official config.json."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: `strict` checks only annotations that are types, and no strings.
 import math
 from typing import Any, ClassVar
 
@@ -12,6 +11,7 @@ from instructglm.core.errors import ModelError
 from instructglm.models.families import has_later_fields
 
 _BLOCK_DEFAULT_LAYERS = 28
+_COUNTS = ("vocab_size", "hidden_size", "num_layers", "num_attention_heads", "inner_hidden_size", "max_sequence_length")
 
 
 @strict
@@ -43,12 +43,12 @@ class ChatGLMConfig(PreTrainedConfig):
     num_layers: int = 28
     num_attention_heads: int = 32
     inner_hidden_size: int = 16384
-    layernorm_epsilon: float = 1e-5
+    layernorm_epsilon: float | int = 1e-5
     max_sequence_length: int = 2048
     position_encoding_2d: bool = True
-    residual_alpha: float = math.sqrt(2 * _BLOCK_DEFAULT_LAYERS)
-    rope_theta: float = 10000.0
-    initializer_range: float = 0.02
+    residual_alpha: float | int = math.sqrt(2 * _BLOCK_DEFAULT_LAYERS)
+    rope_theta: float | int = 10000.0
+    initializer_range: float | int = 0.02
     use_cache: bool = True
     # config.json has no such key, and transformers 4 took its absence for True.
     tie_word_embeddings: bool = True
@@ -59,7 +59,7 @@ class ChatGLMConfig(PreTrainedConfig):
     pad_token_id: int | None = 3
     pre_seq_len: int | None = None
     prefix_projection: bool = False
-    prefix_dropout: float = 0.1
+    prefix_dropout: float | int = 0.1
 
     def __post_init__(self, **kwargs: Any) -> None:
         super().__post_init__(**kwargs)
@@ -84,7 +84,14 @@ class ChatGLMConfig(PreTrainedConfig):
         return self.hidden_size // self.num_attention_heads
 
     def _unfit_sizes(self) -> list[str]:
-        faults = []
+        counts = {name: getattr(self, name) for name in _COUNTS}
+        faults = [f"{name} is {value}; expected 1 or more" for name, value in counts.items() if value < 1]
+        if self.pre_seq_len is not None and self.pre_seq_len < 1:
+            faults.append(f"pre_seq_len is {self.pre_seq_len}; expected 1 or more, or null")
+        if self.layernorm_epsilon <= 0:
+            faults.append(f"layernorm_epsilon is {self.layernorm_epsilon}; expected more than 0")
+        if faults:
+            return faults
         if self.hidden_size % self.num_attention_heads:
             faults.append(f"hidden_size {self.hidden_size} is no multiple of num_attention_heads")
         elif self.head_dim % 4:

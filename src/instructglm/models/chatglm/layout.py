@@ -57,7 +57,7 @@ def linear_positions(
     attention_mask: torch.Tensor | None, size: torch.Size, past: int | torch.Tensor, device: torch.device
 ) -> torch.Tensor:
     """Positions that count the real tokens of each row; padding on the left is 0: (B, S)."""
-    if attention_mask is None or attention_mask.ndim != 2:
+    if attention_mask is None:
         return (torch.arange(size[1], device=device) + past).expand(size)
     return (attention_mask.long().cumsum(-1) - 1).clamp(min=0)[:, -size[1] :]
 
@@ -100,7 +100,7 @@ def find_layout(
 
 
 def _real(input_ids: torch.Tensor, attention_mask: torch.Tensor | None) -> torch.Tensor:
-    if attention_mask is None or attention_mask.ndim != 2:
+    if attention_mask is None:
         return torch.ones_like(input_ids, dtype=torch.bool)
     return attention_mask[:, -input_ids.shape[1] :].bool()
 

@@ -11,11 +11,12 @@ whoever reads those. Facts: modeling_chatglm.py of THUDM/chatglm-6b at 8b7d335.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
+from torch.nn.attention.flex_attention import BlockMask
 from transformers import Cache, DynamicCache, PreTrainedModel
 from transformers.masking_utils import create_causal_mask
 from transformers.modeling_outputs import BaseModelOutputWithPast, CausalLMOutputWithPast
@@ -29,7 +30,8 @@ from instructglm.models.chatglm.configuration import ChatGLMConfig
 from instructglm.models.chatglm.generation import ChatGLMGenerationMixin
 from instructglm.models.chatglm.inputs import Inputs, read_inputs
 from instructglm.models.chatglm.layers import ChatGLMAttention, ChatGLMBlock, inverse_frequencies, rotation
-from instructglm.models.chatglm.prefix import PrefixEncoder, with_prefix
+from instructglm.models.chatglm.masks import ready_mask, with_prefix
+from instructglm.models.chatglm.prefix import PrefixEncoder
 
 # Shapes: B rows, S tokens of this call, E hidden size, V vocabulary.
 
@@ -84,12 +86,13 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
 
     @contextmanager
     def prefix_off(self) -> Iterator[None]:
-        """Within the block, read as if there were no prefix."""
+        """Within the block, read (and save) as if there were no prefix."""
         encoder, self.prefix_encoder = self.prefix_encoder, None
+        length, self.config.pre_seq_len = self.config.pre_seq_len, None
         try:
             yield
         finally:
-            self.prefix_encoder = encoder
+            self.prefix_encoder, self.config.pre_seq_len = encoder, length
 
     @merge_with_config_defaults
     @capture_outputs
@@ -138,15 +141,16 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
         rotations = rotation(
             place.two_rows() if call.two_rows is None else call.two_rows, self.frequencies, hidden.dtype
         )
-        for index, block in enumerate(self.layers):
-            hidden = block(
-                hidden,
-                None if prefix is None else prefix[index],
-                rotations=rotations,
-                attention_mask=mask,
-                past_key_values=past_key_values,
-                **kwargs,
-            )
+        with _as_written(hidden.device, mask):
+            for index, block in enumerate(self.layers):
+                hidden = block(
+                    hidden,
+                    None if prefix is None else prefix[index],
+                    rotations=rotations,
+                    attention_mask=mask,
+                    past_key_values=past_key_values,
+                    **kwargs,
+                )
         return BaseModelOutputWithPast(last_hidden_state=self.final_layernorm(hidden), past_key_values=past_key_values)
 
     def _lay_out(
@@ -161,19 +165,25 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
             return layout.Layout(call.positions, documents, context_length[:, None], mask_position[:, None])
         if input_ids is None:
             raise ModelError("inputs_embeds without context_length and mask_position", hint=_GIVE_LAYOUT)
-        found = layout.find_layout(input_ids, call.positions, documents, call.attention_mask, self.config)
+        found = layout.find_layout(input_ids, call.positions, documents, call.padding_mask, self.config)
         if not torch.compiler.is_compiling():
-            layout.require_contexts(found, input_ids, call.attention_mask, self.config.pad_token_id)
+            layout.require_contexts(found, input_ids, call.padding_mask, self.config.pad_token_id)
         return found
 
     def attention_mask(
-        self, hidden: torch.Tensor, attention_mask: torch.Tensor | None, cache: Cache | None, place: layout.Layout
+        self,
+        hidden: torch.Tensor,
+        attention_mask: torch.Tensor | BlockMask | None,
+        cache: Cache | None,
+        place: layout.Layout,
     ) -> Any:
         """The mask in the form that the attention function takes, without a prefix; a ready one stays as it is.
 
         Of `hidden` (B, S, ...) only the sizes and the dtype count. What a single new token sees needs no blocks.
         """
         blocks = None
+        if isinstance(attention_mask, torch.Tensor) and attention_mask.ndim == 4:
+            return ready_mask(attention_mask, self.config._attn_implementation)
         if hidden.shape[1] > 1:
             past = 0 if cache is None else int(cache.get_seq_length())
             if past and bool(place.in_context().any()):
@@ -187,6 +197,14 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
             position_ids=place.positions,
             block_sequence_ids=blocks,
         )
+
+
+def _as_written(device: torch.device, mask: Any) -> AbstractContextManager[Any]:
+    """Flex attention without compiling it, on a CPU: torch makes wrong C++ of it once lengths have changed."""
+    if isinstance(mask, BlockMask) and device.type == "cpu" and not torch.compiler.is_compiling():
+        eager: AbstractContextManager[Any] = torch.compiler.set_stance("force_eager")
+        return eager
+    return nullcontext()
 
 
 class ChatGLMForCausalLM(ChatGLMPreTrainedModel, ChatGLMGenerationMixin):

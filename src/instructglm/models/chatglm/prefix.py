@@ -6,7 +6,6 @@ from copy import copy
 
 import torch
 from torch import nn
-from torch.nn.attention.flex_attention import BlockMask, create_block_mask, create_mask
 
 from instructglm.models.chatglm.configuration import ChatGLMConfig
 
@@ -45,25 +44,3 @@ class PrefixEncoder(nn.Module):
         pairs = flat.to(dtype).view(shape).permute(1, 2, 3, 0, 4).unsqueeze(2)  # (L, 2, 1, H, N, D)
         prefix: torch.Tensor = self.dropout(pairs.expand(-1, -1, batch_size, -1, -1, -1))
         return prefix
-
-
-def with_prefix(mask: torch.Tensor | BlockMask | None, length: int) -> torch.Tensor | BlockMask | None:
-    """A mask with `length` columns in front that every token sees; None (everything is seen) stays None."""
-    if mask is None:
-        return None
-    if isinstance(mask, BlockMask):
-        return _block_mask_with_prefix(mask, length)
-    return nn.functional.pad(mask, (length, 0), value=mask.dtype == torch.bool)
-
-
-def _block_mask_with_prefix(mask: BlockMask, length: int) -> BlockMask:
-    """Look the mask up in a table: torch compiles no kernel for the CPU out of a function of shifted places."""
-    batch_size, _, num_queries, num_keys = mask.shape
-    device = mask.kv_num_blocks.device
-    seen = create_mask(mask.mask_mod, batch_size, 1, num_queries, num_keys, device=device)  # (B, 1, Q, K)
-    seen = nn.functional.pad(seen, (length, 0), value=True)[:, 0]
-
-    def look_up(b: torch.Tensor, _: torch.Tensor, q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
-        return seen[b, q, k]
-
-    return create_block_mask(look_up, batch_size, None, num_queries, num_keys + length, device=device)
