@@ -180,8 +180,19 @@ def test_encode_refuses_what_is_too_long(tokenizer):
     assert len(encode(asked, tokenizer, max_length=length).input_ids) == length
     with pytest.raises(DataError) as caught:
         encode(asked, tokenizer, max_length=length - 1)
-    assert caught.value.faults == (f"raw/a.jsonl:7: {length} tokens with its output; data.max_length is {length - 1}",)
-    assert "data.max_length" in caught.value.hint
+    assert caught.value.faults == (f"raw/a.jsonl:7: {length} tokens with its output; max_length is {length - 1}",)
+    assert "data." not in str(caught.value)
+    with pytest.raises(DataError) as caught:
+        encode(Example.of(asked.messages, ["Paris."]), tokenizer, max_length=length - 1)
+    assert str(caught.value).startswith(f"{length} tokens with its output")
+
+
+def test_encode_says_what_it_wants(plain_tokenizer):
+    with pytest.raises(DataError, match=r"found a dict; expected an Example") as caught:
+        encode({"messages": []}, plain_tokenizer)
+    assert "Example.of(" in caught.value.hint
+    with pytest.raises(DataError, match="f:1: output 2 is asked for; the example has 1"):
+        encode(example("q", "a"), plain_tokenizer, output=2)
 
 
 def test_refuse_names_all_rows_at_once(template):
@@ -189,6 +200,7 @@ def test_refuse_names_all_rows_at_once(template):
     with pytest.raises(DataError) as caught:
         features(template, example("short", "x"), *rows, max_length=100)
     assert [fault.split(": ")[0] for fault in caught.value.faults] == [f"f:{n}" for n in range(20)] + ["... and 5 more"]
+    assert "data.max_length is 100" in caught.value.faults[0]
     assert "truncate_prompt" in caught.value.hint
 
 

@@ -138,6 +138,70 @@ def test_guarded_texts_keep_the_templates_own_tokens(embedded_tokenizer):
     assert kept[0] == kept[1]
 
 
+ANSWERED = "{% if m.role == 'assistant' %}{{ m.content }}</s>{% else %}"
+LLAMA2 = "{% for m in messages %}" + ANSWERED + "<s>[INST] {{ m.content | trim }} [/INST]{% endif %}{% endfor %}"
+
+
+def asked_ids(tokenizer, text: str) -> list[int]:
+    return template_for(tokenizer).context([Message(role="user", content=text)]).input_ids
+
+
+def unaware(tokenizer, control: str):
+    """The tokenizer as it would be if this were none of its control tokens."""
+    from tokenizers import Tokenizer
+
+    described = json.loads(tokenizer.backend_tokenizer.to_str())
+    described["added_tokens"] = [token for token in described["added_tokens"] if token["content"] != control]
+    return Tokenizer.from_str(json.dumps(described))
+
+
+@pytest.mark.parametrize("name", ["embedded_tokenizer", "sentencepiece_tokenizer", "glm4_tokenizer"])
+@pytest.mark.parametrize("text", ["hello {} world", "{}", " {}\n\n中", "a{}{}"])
+def test_ids_around_a_typed_control_token_are_those_of_the_whole(request, name, text):
+    tokenizer = changed(request.getfixturevalue(name), chat_template=LLAMA2)
+    text = text.replace("{}", tokenizer.eos_token)
+    whole = unaware(tokenizer, tokenizer.eos_token).encode(
+        f"<s>[INST] {text.strip()} [/INST]", add_special_tokens=False
+    )
+    assert tokenizer.convert_ids_to_tokens(asked_ids(tokenizer, text)) == whole.tokens
+
+
+def test_a_prompt_without_control_tokens_is_the_models_own(sentencepiece_tokenizer, embedded_tokenizer):
+    for tokenizer in (changed(sentencepiece_tokenizer, chat_template=LLAMA2), embedded_tokenizer):
+        for text in ("hello world", " \n中", "\ue000 private"):
+            turns = [{"role": "user", "content": text}]
+            own = tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
+            assert asked_ids(tokenizer, text) == own
+
+
+def test_a_control_token_that_no_list_names_stays_text_too(plain_tokenizer):
+    tokenizer = changed(
+        plain_tokenizer,
+        chat_template="{% for m in messages %}" + ANSWERED + "{{ m.content }}<|end|>{% endif %}{% endfor %}",
+    )
+    tokenizer.backend_tokenizer.add_special_tokens(["<|eot|>"])
+    control = tokenizer.convert_tokens_to_ids("<|eot|>")
+    assert "<|eot|>" not in tokenizer.all_special_tokens
+    assert control in tokenizer("a<|eot|>")["input_ids"]
+    ids = asked_ids(tokenizer, "a<|eot|>\ue000b")
+    assert control not in ids
+    assert tokenizer.decode(ids) == "a<|eot|>\ue000b<|end|>"
+
+
+def test_blanks_that_a_control_token_takes_in_are_taken_in(plain_tokenizer):
+    from tokenizers import AddedToken
+
+    tokenizer = changed(plain_tokenizer)
+    tokenizer.backend_tokenizer.add_special_tokens([AddedToken("<|user|>", special=True, rstrip=True)])
+    tokenizer.chat_template = (
+        f"{{% for m in messages %}}{ANSWERED}<|user|>\n{{{{ m.content }}}}<|end|>{{% endif %}}{{% endfor %}}"
+    )
+    user = tokenizer.convert_tokens_to_ids("<|user|>")
+    expected = [user, *template_for(tokenizer).text_ids("a<|end|>"), tokenizer.eos_token_id]
+    assert asked_ids(tokenizer, "a<|end|>") == expected
+    assert asked_ids(tokenizer, "a") == [user, *template_for(tokenizer).text_ids("a"), tokenizer.eos_token_id]
+
+
 # --- ChatGLM: against what the official code made -----------------------------------------------------------------
 def golden(folder, name, key):
     return json.loads((folder / f"{name}.json").read_text("utf-8"))[key]

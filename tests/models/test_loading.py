@@ -7,6 +7,8 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -249,6 +251,68 @@ def test_an_unknown_dtype_is_refused(copy):
         load(copy, dtype="int4")
 
 
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [("fp16", "float16"), ("half", "float16"), ("BF16", "bfloat16"), ("fp32", "float32"), ("torch.float16", "float16")],
+)
+def test_a_dtype_by_another_name_gets_its_own(copy, asked, meant):
+    with pytest.raises(ModelError) as caught:
+        load(copy, dtype=asked)
+    assert caught.value.hint == f"Did you mean {meant}?"
+
+
+def test_whole_numbers_are_no_dtype_of_a_model(copy):
+    with pytest.raises(ModelError, match=r"dtype is torch\.int8; expected one of"):
+        load(copy, dtype=torch.int8)
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ("spda", "attn_implementation is 'spda'; expected one of eager, "),
+        ("flash_attention_2", "attn_implementation is flash_attention_2, which cannot be had here: "),
+        ("kernels-community/flash-attn", "attn_implementation is kernels-community/flash-attn, which cannot be had"),
+    ],
+)
+def test_a_wrong_attention_is_no_fault_of_the_model(copy, asked, says):
+    if "flash" in asked and (find_spec("flash_attn") or find_spec("kernels")):
+        pytest.skip("this attention can be had here")
+    with pytest.raises(ModelError) as caught:
+        load(copy, attn_implementation=asked)
+    assert caught.value.faults[0].startswith(says)
+    assert "damaged" not in str(caught.value)
+
+
+def test_a_fault_of_the_model_is_not_put_on_the_attention(copy):
+    set_config(copy, num_attention_heads=5)
+    with pytest.raises(ModelError) as caught:
+        load(copy, attn_implementation="sdpa")
+    assert "attn_implementation" not in str(caught.value)
+
+
+def test_a_config_that_leads_to_a_division_by_zero_is_refused(copy):
+    set_config(copy, num_attention_heads=0)
+    refusal(copy)
+
+
+def test_what_transformers_says_is_as_loud_after_loading_as_before(copy):
+    from transformers.utils import logging
+
+    before = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_info()
+    logging.enable_progress_bar()
+    try:
+        load(copy)
+        load_tokenizer(copy)
+        set_config(copy, hidden_size=64)
+        refusal(copy)
+        assert (logging.get_verbosity(), logging.is_progress_bar_enabled()) == (logging.INFO, True)
+    finally:
+        logging.set_verbosity(before[0])
+        if not before[1]:
+            logging.disable_progress_bar()
+
+
 def test_a_gguf_or_other_foreign_type_is_refused_by_its_name(copy):
     set_config(copy, model_type="vit")
     assert "model_type is 'vit', which is no causal language model" in refusal(copy).faults[0]
@@ -300,6 +364,100 @@ def test_weights_that_the_official_code_packed_are_refused(first, checkpoint, bi
 def test_a_field_that_the_first_generation_has_not_is_named_with_its_file(first):
     set_config(first, position_encoding_2d=False)
     assert f"{first}/config.json: position_encoding_2d is false" in refusal(first).faults[0]
+
+
+@pytest.mark.parametrize("asked", ["flash_attention_2", "paged|eager", "kernels-community/flash-attn2"])
+def test_an_attention_that_would_misread_the_first_generation_is_refused(first, asked):
+    with pytest.raises(ModelError, match="ChatGLM-6B's context would be read one way only") as caught:
+        load(first, attn_implementation=asked)
+    assert caught.value.hint == "Use sdpa, eager or flex_attention."
+
+
+def without(folder: Path, *fields: str) -> Path:
+    """The folder, as it is published: its config leaves these fields to the code, and nothing says how to generate."""
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({field: config[field] for field in config if field not in fields}))
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    return folder
+
+
+def test_generation_stops_where_the_family_stops_though_config_json_does_not_say(
+    first_generation, checkpoint, tmp_path
+):
+    from instructglm.models.chatglm.configuration import ChatGLMConfig
+    from instructglm.models.chatglm.modeling import ChatGLMForCausalLM
+
+    config = ChatGLMConfig(hidden_size=8, inner_hidden_size=8, num_layers=1, num_attention_heads=2)
+    ChatGLMForCausalLM(config).save_pretrained(tmp_path / "whole")
+    model, _ = load(without(tmp_path / "whole", "eos_token_id", "bos_token_id", "pad_token_id"))
+    ids = model.generation_config
+    assert (ids.bos_token_id, ids.eos_token_id, ids.pad_token_id) == (130004, 130005, 3)
+    later = load(without(checkpoint(), "eos_token_id", "pad_token_id"))[0].generation_config
+    assert (later.eos_token_id, later.pad_token_id) == (2, 0)
+
+
+def test_a_default_that_the_vocabulary_has_not_is_no_id(first):
+    ids = load(without(first, "eos_token_id"))[0].generation_config
+    assert (ids.eos_token_id, ids.pad_token_id) == (None, 3)
+
+
+def with_head(folder: Path, change: float) -> Path:
+    """The folder with a head of its own in the file: the embeddings, changed by so much."""
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    weights["lm_head.weight"] = weights["transformer.word_embeddings.weight"] + change
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    return without(folder, "tie_word_embeddings")
+
+
+def test_a_head_that_equals_the_embeddings_is_tied_to_them(first):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model, _ = load(with_head(first, 0.0))
+    assert model.lm_head.weight is model.get_input_embeddings().weight
+
+
+def test_a_head_of_its_own_is_told_and_kept(first, tmp_path):
+    with pytest.warns(UserWarning, match=r"lm_head.weight differs from transformer.word_embeddings.weight"):
+        model, _ = load(with_head(first, 1.0))
+    assert model.config.tie_word_embeddings is False
+    model.tie_weights()
+    ids = torch.tensor([[5, 6, 91, 94, 7]])
+    model.save_pretrained(tmp_path / "saved")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # from now on the config says so itself
+        again, _ = load(tmp_path / "saved")
+    with torch.no_grad():
+        assert torch.equal(model(input_ids=ids).logits, again(input_ids=ids).logits)
+    assert torch.equal(again.lm_head.weight, again.get_input_embeddings().weight + 1)
+
+
+@pytest.fixture
+def vocabulary(shared_tokenizers: Path, tmp_path: Path) -> Path:
+    """A folder with the vocabulary of ChatGLM2 and ChatGLM3, and nothing else."""
+    folder = tmp_path / "vocabulary"
+    folder.mkdir()
+    shutil.copy(shared_tokenizers / "chatglm3-6b" / "tokenizer.model", folder)
+    return folder
+
+
+def test_a_vocabulary_that_two_generations_share_is_not_guessed_at(vocabulary):
+    with pytest.raises(ModelError, match="ChatGLM2 or ChatGLM3, and nothing here says which") as caught:
+        load_tokenizer(vocabulary)
+    for version in ("chatglm2", "chatglm3"):
+        assert version in caught.value.hint
+        (vocabulary / "config.json").write_text(json.dumps({"model_type": "chatglm", "chatglm_version": version}))
+        assert load_tokenizer(vocabulary).template_name == version
+
+
+def test_a_vocabulary_in_a_folder_of_that_name_is_known(vocabulary):
+    assert load_tokenizer(vocabulary.rename(vocabulary.with_name("chatglm2-6b"))).template_name == "chatglm2"
+
+
+def test_the_vocabulary_of_the_first_generation_says_all(shared_tokenizers, tmp_path):
+    shutil.copy(shared_tokenizers / "chatglm-6b" / "ice_text.model", tmp_path)
+    assert load_tokenizer(tmp_path).template_name == "chatglm"
 
 
 NORM = "transformer.encoder.final_layernorm.weight"

@@ -40,14 +40,29 @@ def encode(example: Example, tokenizer: Tokenizer, max_length: int | None = None
     Ids and labels are those of one sequence, without padding.
 
     Raises:
-        DataError: it is longer than `max_length` tokens.
+        DataError: it is longer than `max_length` tokens, has no such output, or is no `Example`.
         ModelError: the model's chat format has no place for a role of the example.
     """
+    _require_output(example, output)
     template = template_for(tokenizer)
     encoded = template.context(example.messages).followed_by(template.output_ids(example.outputs[output].text))
-    if max_length is not None and len(encoded.input_ids) > max_length:
-        raise DataError(_too_long(example, len(encoded.input_ids), max_length), hint=_OVERLONG_HINT)
+    length = len(encoded.input_ids)
+    if max_length is not None and length > max_length:
+        raise DataError(_too_long(example, length, f"max_length is {max_length}"), hint=_SHORTEN_HINT)
     return encoded
+
+
+def _require_output(example: Example, output: int) -> None:
+    if not isinstance(example, Example):
+        raise DataError(
+            f"found a {type(example).__name__}; expected an Example of instructglm.core.records",
+            hint='Make one: Example.of([Message(role="user", content="...")], ["an answer"]).',
+        )
+    if not -len(example.outputs) <= output < len(example.outputs):
+        raise DataError(
+            f"{_place(example)}output {output} is asked for; the example has {len(example.outputs)}",
+            hint="The first is 0.",
+        )
 
 
 def encode_examples(
@@ -81,7 +96,7 @@ def encode_examples(
             continue
         length = len(template.context(example.messages).input_ids) + max_length - room
         if overlong == "refuse":
-            refused.append(_too_long(example, length, max_length))
+            refused.append(_too_long(example, length, f"data.max_length is {max_length}"))
         else:
             detail = f"{length} tokens > {max_length}"
             ledger.drop(example.row, "overlong", detail, num_tokens=length, task=example.task)
@@ -148,5 +163,13 @@ _OVERLONG_HINT = (
 )
 
 
-def _too_long(example: Example, length: int, max_length: int) -> str:
-    return f"{example.row}: {length} tokens with its output; data.max_length is {max_length}"
+_SHORTEN_HINT = "Raise max_length, or shorten the prompt or its output."
+
+
+def _too_long(example: Example, length: int, limit: str) -> str:
+    return f"{_place(example)}{length} tokens with its output; {limit}"
+
+
+def _place(example: Example) -> str:
+    """What a message about the example begins with: where it was read, if anywhere."""
+    return f"{example.row}: " if example.row else ""

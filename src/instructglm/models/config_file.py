@@ -9,11 +9,13 @@ from typing import Any
 
 from instructglm.core.errors import ModelError
 from instructglm.models.families import Family
+from instructglm.models.old_ids import NEW_REVISION, OLD_BOS, OLD_IDS, OLD_VOCABULARY
 
 _LFS = b"version https://git-lfs"
 _ID_FIELDS = ("bos_token_id", "eos_token_id", "pad_token_id", "mask_token_id", "gmask_token_id")
-_OLD_VOCABULARY, _OLD_BOS = 150528, 150004  # ChatGLM-6B before 2023-04-06: 20,000 ids of images in front
-_PACKED = "quantization_bit"
+PACKED = "quantization_bit"
+"""The field of weights in a packing of the official code's own."""
+UNPACKED = "Take the unquantized model; it can be quantized on loading (quantization_config)."
 _PREFIX_FIELDS = {"pre_seq_len", "prefix_projection"}
 LOAD_PREFIX = (
     "Load its base model, and then the prefix: `load_prefix(model, folder)` in models/chatglm/prefix_files.py."
@@ -79,22 +81,23 @@ def check_config(config: Mapping[str, Any], family: Family, folder: Path) -> Non
     if family == "chatglm" and _is_old(config):
         raise ModelError(
             f"{folder}/config.json: this is ChatGLM-6B from before 2023-04-06 "
-            f"(vocab_size {config.get('vocab_size')}, bos_token_id {config.get('bos_token_id')}): every id is 20000 "
-            "higher than in all later weights and tokenizers",
-            hint="Take the hub's revision 8b7d335 (2023-09-04) or any since 2023-04-06, with its own tokenizer files.",
+            f"(vocab_size {config.get('vocab_size')}, bos_token_id {config.get('bos_token_id')}): {OLD_IDS}",
+            hint=f"Take {NEW_REVISION}, with its own tokenizer files.",
         )
-    if family != "other" and config.get(_PACKED):
-        raise ModelError(
-            f"{folder}/config.json: {_PACKED} is {config[_PACKED]}: these weights are packed by the official code",
-            hint="Take the unquantized model; it can be quantized on loading (quantization_config).",
-        )
+    if family != "other" and config.get(PACKED):
+        raise ModelError(f"{folder}/config.json: {packed_fault(config[PACKED])}", hint=UNPACKED)
     faults = [*_ids_outside(config, folder / "config.json"), *_generation_faults(config, folder)]
     if faults:
         raise ModelError(*faults, hint="Take config.json, weights and tokenizer of one revision.")
 
 
+def packed_fault(bits: object) -> str:
+    """Why a model with this in its field `PACKED` is refused; `UNPACKED` is the next move."""
+    return f"{PACKED} is {bits}: these weights are packed by the official code"
+
+
 def _is_old(config: Mapping[str, Any]) -> bool:
-    return config.get("vocab_size") == _OLD_VOCABULARY or config.get("bos_token_id") == _OLD_BOS
+    return config.get("vocab_size") == OLD_VOCABULARY or config.get("bos_token_id") == OLD_BOS
 
 
 def _generation_faults(config: Mapping[str, Any], folder: Path) -> Iterator[str]:

@@ -26,6 +26,7 @@ VERSION_FIELD = "chatglm_version"
 _FIRST_FIELDS = ("inner_hidden_size", "position_encoding_2d", "gmask_token_id", "max_sequence_length")
 _LATER_FIELDS = ("multi_query_group_num", "padded_vocab_size", "ffn_hidden_size", "kv_channels", "rmsnorm")
 _GLM4_VOCABULARY = 100_000  # ids; ChatGLM2 and ChatGLM3 have 65,024, GLM-4 has 151,552
+_LATER_PIECES = 64_789  # of sentencepiece, in ChatGLM2 and ChatGLM3
 _NAMING_FIELDS = ("_name_or_path", "name_or_path", "auto_map", "tokenizer_class")
 _NAMES: tuple[tuple[str, Family], ...] = (
     (r"(?:chatglm|codegeex)[-_]?2(?!\d)", "chatglm2"),
@@ -94,8 +95,20 @@ def tokenizer_family_of(config: Mapping[str, Any], folder: Path) -> Family:
         family = family_of(config, folder)
         return family if family not in {"chatglm2", "chatglm3"} else _require(_told(config, folder), folder)
     told = _told(config, folder)
-    ours = "ChatGLM" in str(_tokenizer_config(folder).get("tokenizer_class"))
+    ours = "ChatGLM" in str(_tokenizer_config(folder).get("tokenizer_class")) or _has_later_pieces(folder)
     return _require(told, folder) if ours else told or "other"
+
+
+def _has_later_pieces(folder: Path) -> bool:
+    """Whether tokenizer.model is the vocabulary of ChatGLM2 and ChatGLM3, of which no other has the size."""
+    from sentencepiece import SentencePieceProcessor
+
+    model = SentencePieceProcessor()
+    try:
+        model.Load(str(folder / "tokenizer.model"))
+    except (OSError, RuntimeError):
+        return False  # whoever reads the tokenizer says what is wrong with it
+    return bool(model.get_piece_size() == _LATER_PIECES)
 
 
 def _stated(config: Mapping[str, Any]) -> Family | None:
@@ -126,7 +139,16 @@ def _require(told: Family | None, folder: Path | None) -> Family:
     raise ModelError(
         f"{_file(folder)}: this can be ChatGLM2 or ChatGLM3, and nothing here says which; "
         "they differ in rope_ratio and in their chat format",
-        hint=f'Add the field "{VERSION_FIELD}": "chatglm2" or "chatglm3" to config.json, as the model card says.',
+        hint=_say_which(folder),
+    )
+
+
+def _say_which(folder: Path | None) -> str:
+    if folder is None or (folder / "config.json").exists():
+        return f'Add the field "{VERSION_FIELD}": "chatglm2" or "chatglm3" to config.json, as the model card says.'
+    return (
+        "Take the config.json that came with the model; or write one that holds "
+        f'{{"model_type": "chatglm", "{VERSION_FIELD}": "chatglm2"}}, or "chatglm3", as the model card says.'
     )
 
 

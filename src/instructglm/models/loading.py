@@ -11,24 +11,19 @@ import torch
 from huggingface_hub.errors import StrictDataclassError
 from safetensors import SafetensorError
 from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
-from transformers.utils import logging as transformers_logging
 
 from instructglm.core.errors import ModelError
+from instructglm.models.choices import check_attention, dtype_of
 from instructglm.models.config_file import check_config, read_config
 from instructglm.models.families import GLM_LAYOUTS, VERSION_FIELD, family_of, tokenizer_family_of
 from instructglm.models.fingerprint import model_fingerprint
 from instructglm.models.opening import open_model
 from instructglm.models.places import WHERE_FROM, folder_of, on_hub
+from instructglm.models.quiet import quiet
 from instructglm.models.tokenization import tokenizer_of
 
 __all__ = ["load", "load_tokenizer", "model_fingerprint"]
 
-_DTYPES: dict[str, torch.dtype | str] = {
-    "float32": torch.float32,
-    "bfloat16": torch.bfloat16,
-    "float16": torch.float16,
-    "auto": "auto",
-}
 _TOKENIZER_FILES = ("*.model", "tokenizer*.json", "vocab.*", "merges.txt", "*.tiktoken", "added_tokens.json")
 _REFUSALS = (
     OSError,
@@ -38,11 +33,20 @@ _REFUSALS = (
     ImportError,
     TypeError,
     AttributeError,
+    ArithmeticError,
     SafetensorError,
     StrictDataclassError,
 )  # what loading a damaged or foreign folder ends in
+_OF_ATTENTION = (
+    "flash",
+    "flex",
+    "scaled_dot_product",
+    "kernels",
+    "attn_implementation",
+)  # words by which transformers speaks of an attention it cannot give
 
 
+@quiet()
 def load(
     path_or_id: str | Path,
     *,
@@ -68,29 +72,31 @@ def load(
 
     Raises:
         ModelError: there is no such model, or this is not one that can be loaded; names the file or the field.
+            Or an argument is not to be had; names that.
     """
-    _quiet()
     choices = {
         "attn_implementation": attn_implementation,
         "device_map": device_map,
         "quantization_config": quantization_config,
     }
     # A None would replace what config.json says.
-    settings = {"dtype": _dtype_of(dtype)} | {name: value for name, value in choices.items() if value is not None}
+    settings = {"dtype": dtype_of(dtype)} | {name: value for name, value in choices.items() if value is not None}
     folder = folder_of(path_or_id)
     config = read_config(folder)
     family = family_of(_signs(path_or_id) | config, folder)
     if family in GLM_LAYOUTS:
         config[VERSION_FIELD] = family  # from here on it says so itself
     check_config(config, family, folder)
+    check_attention(attn_implementation, family)
     tokenizer = _tokenizer_in(folder, path_or_id) if _has_tokenizer(folder) else None
-    with _refusals(folder, "model"):
+    with _refusals(folder, "model", attn_implementation):
         model = open_model(family, folder, config, settings)
     if on_hub(path_or_id):
         model.config.name_or_path = model.name_or_path = str(path_or_id)  # what adapters name as their base
     return model.eval(), tokenizer
 
 
+@quiet()
 def load_tokenizer(path_or_id: str | Path) -> PreTrainedTokenizerBase:
     """The tokenizer that belongs to a model, with a padding token set.
 
@@ -128,27 +134,18 @@ def _has_tokenizer(folder: Path) -> bool:
     return any(True for pattern in _TOKENIZER_FILES for _ in folder.glob(pattern))
 
 
-def _dtype_of(dtype: torch.dtype | str) -> torch.dtype | str:
-    if isinstance(dtype, torch.dtype):
-        return dtype
-    if dtype not in _DTYPES:
-        raise ModelError(f"dtype is {dtype!r}; expected one of {', '.join(_DTYPES)}", hint="Mend the dtype.")
-    return _DTYPES[dtype]
-
-
-def _quiet() -> None:
-    """Leave the console to our own progress."""
-    transformers_logging.set_verbosity_error()
-    transformers_logging.disable_progress_bar()
-
-
 @contextmanager
-def _refusals(folder: Path, what: str) -> Iterator[None]:
-    """Turn what a library says of files it cannot use into one line with a next move."""
+def _refusals(folder: Path, what: str, attention: str | None = None) -> Iterator[None]:
+    """Turn what a library says of files it cannot use, or of `attention`, into one line with a next move."""
     try:
         yield
     except _REFUSALS as error:
         first = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        if attention is not None and any(word in first.lower() for word in _OF_ATTENTION):
+            raise ModelError(
+                f"attn_implementation is {attention}, which cannot be had here: {first}",
+                hint="Install what it needs, or use sdpa or eager.",
+            ) from error
         raise ModelError(
             f"{folder}: cannot load this {what}: {first}",
             hint=f"{WHERE_FROM} If it is the right one, get it anew: it may be damaged.",

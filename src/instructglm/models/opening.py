@@ -15,13 +15,17 @@ from instructglm.core.errors import ModelError
 from instructglm.models.chatglm.configuration import ChatGLMConfig
 from instructglm.models.chatglm.modeling import ChatGLMForCausalLM
 from instructglm.models.config_file import LOAD_PREFIX
-from instructglm.models.families import VERSION_FIELD, Family
+from instructglm.models.families import GLM_LAYOUTS, VERSION_FIELD, Family
 from instructglm.models.glm_import import glm_config_of, read_official_layout
 from instructglm.models.glm_import.layout import UNUSED, official_shapes
+from instructglm.models.guard import guard
 from instructglm.models.weight_files import check_report, check_shapes, shapes_of, weight_files
 
 _Settings: TypeAlias = dict[str, Any]
 _PREFIX = "transformer.prefix_encoder."
+_HEAD, _EMBEDDING = "lm_head.weight", "transformer.word_embeddings.weight"
+_STOPS = ("bos_token_id", "eos_token_id", "pad_token_id")
+_GLM = "glm"  # how the types of transformers' own GLM models begin
 
 
 def open_model(family: Family, folder: Path, config: Mapping[str, Any], settings: Mapping[str, Any]) -> PreTrainedModel:
@@ -40,8 +44,8 @@ def open_model(family: Family, folder: Path, config: Mapping[str, Any], settings
     if getattr(model.config, VERSION_FIELD, None):
         # The official embedding also learns its row of the pad id, which is the one of `<unk>`.
         model.get_input_embeddings().padding_idx = None
-    model.generation_config = _neutral(model.generation_config)
-    return model
+    model.generation_config = _neutral(model)
+    return guard(model) if family in GLM_LAYOUTS or model.config.model_type.startswith(_GLM) else model
 
 
 def _open_chatglm(folder: Path, config: Mapping[str, Any], settings: _Settings) -> PreTrainedModel:
@@ -54,7 +58,26 @@ def _open_chatglm(folder: Path, config: Mapping[str, Any], settings: _Settings) 
         raise ModelError(*(f"{folder}/config.json: {fault}" for fault in error.faults), hint=error.hint) from error
     model, report = _read(ChatGLMForCausalLM, folder, settings | {"config": own})
     _require_exact(folder, report)
+    if own.tie_word_embeddings and found.keys() >= {_HEAD, _EMBEDDING} and _has_own_head(model):
+        _keep_own_head(model, folder)
     return model
+
+
+def _has_own_head(model: PreTrainedModel) -> bool:
+    """Whether the head was left apart from the embeddings, because its numbers are others."""
+    head, embedding = model.get_output_embeddings().weight, model.get_input_embeddings().weight
+    return head is not embedding and not head.is_meta  # what was left on the disk has no identity
+
+
+def _keep_own_head(model: PreTrainedModel, folder: Path) -> None:
+    """Let the model say of itself what its weights are, so that it is saved and read as it is now."""
+    model.config.tie_word_embeddings = False
+    model.all_tied_weights_keys = {}
+    warnings.warn(
+        f"{folder}: {_HEAD} differs from {_EMBEDDING}; both are kept. The official code takes the embeddings for both "
+        "and would answer otherwise; in every published checkpoint the two are equal.",
+        stacklevel=4,
+    )
 
 
 def _open_glm(folder: Path, config: Mapping[str, Any], settings: _Settings) -> PreTrainedModel:
@@ -117,8 +140,18 @@ def _require_known(folder: Path, config: Mapping[str, Any]) -> None:
     raise ModelError(fault, hint="Take a model whose type transformers knows, or a newer transformers.")
 
 
-def _neutral(shipped: GenerationConfig) -> GenerationConfig:
-    """Only the token ids of what a model ships: penalties and the like would make its greedy answers something else."""
-    return GenerationConfig(
-        bos_token_id=shipped.bos_token_id, eos_token_id=shipped.eos_token_id, pad_token_id=shipped.pad_token_id
-    )
+def _neutral(model: PreTrainedModel) -> GenerationConfig:
+    """Only the token ids of what a model ships: penalties and the like would make its greedy answers something else.
+
+    What it does not ship, its config says, also where config.json leaves it to the defaults of the family.
+    """
+    ids = {field: getattr(model.generation_config, field) for field in _STOPS}
+    missing = [field for field, token in ids.items() if token is None]
+    return GenerationConfig(**ids | {field: _default_id(model.config, field) for field in missing})
+
+
+def _default_id(config: Any, field: str) -> int | list[int] | None:
+    """A token id of the config, unless it is a default that was meant for a larger vocabulary."""
+    token = getattr(config, field, None)
+    ids = token if isinstance(token, list) else [token]
+    return token if all(one is not None and 0 <= one < config.vocab_size for one in ids) else None

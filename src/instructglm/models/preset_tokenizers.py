@@ -53,10 +53,8 @@ TEXTS = (
 
 _NUM_PIECES = 800  # of sentencepiece; of these, 95 are control tokens and whitespace, and 256 are bytes
 _NUM_BYTE_TOKENS = 600  # of byte-level BPE, the 256 bytes among them
-_LONGEST_BLANK = 80  # blanks in one piece
 _CHATGLM_CONTROL = ["[MASK]", "[gMASK]", "[sMASK]", "<unused_0>", "<sop>", "<eop>", "<ENC>", "<dBLOCK>"]
 _GLM4_MASKS = ["[MASK]", "[gMASK]", "[sMASK]", "<sop>", "<eop>"]
-_GLM4_ROLES = ["<|system|>", "<|user|>", "<|assistant|>", "<|observation|>"]
 _GLM4_END = "<|endoftext|>"
 _GLM4_CHAT = (
     "[gMASK]<sop>{% for message in messages %}<|{{ message['role'] }}|>\n{{ message['content'] }}{% endfor %}"
@@ -68,7 +66,9 @@ def write_sentencepiece(path: Path) -> None:
     """A vocabulary with the control tokens, whitespace pieces and bytes of ChatGLM-6B's `ice_text.model`."""
     import sentencepiece
 
-    blanks = [f"<|blank_{length}|>" for length in range(2, _LONGEST_BLANK + 1)]
+    from instructglm.models.tokenization.whitespace import LONGEST_RUN, named
+
+    blanks = [named(" " * length) for length in range(2, LONGEST_RUN + 1)]
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(TEXTS),
@@ -80,7 +80,7 @@ def write_sentencepiece(path: Path) -> None:
         byte_fallback=True,
         pad_id=3,
         control_symbols=_CHATGLM_CONTROL,
-        user_defined_symbols=["<n>", "<|tab|>", *blanks],
+        user_defined_symbols=[named("\n"), named("\t"), *blanks],
         num_threads=1,  # with more, the sums of the training depend on who was first
         minloglevel=2,
     )
@@ -92,18 +92,20 @@ def write_byte_level(folder: Path) -> None:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
+    from instructglm.models.tokenization.roles import SPEAKERS
+
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
     trainer = trainers.BpeTrainer(vocab_size=_NUM_BYTE_TOKENS, initial_alphabet=alphabet, show_progress=False)
     tokenizer.train_from_iterator(TEXTS, trainer)
-    tokenizer.add_special_tokens([_GLM4_END, *_GLM4_MASKS, *_GLM4_ROLES])
+    tokenizer.add_special_tokens([_GLM4_END, *_GLM4_MASKS, *SPEAKERS.values()])
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=_GLM4_END,
         pad_token=_GLM4_END,
-        extra_special_tokens=[*_GLM4_MASKS, *_GLM4_ROLES],
+        extra_special_tokens=[*_GLM4_MASKS, *SPEAKERS.values()],
         chat_template=_GLM4_CHAT,
         padding_side="left",
         clean_up_tokenization_spaces=False,

@@ -106,7 +106,9 @@ def _save(build: Callable[[], PreTrainedModel], folder: Path) -> None:
     """The model with weights from the seed; the random numbers of whoever asked are as they were."""
     import torch
 
-    with torch.random.fork_rng(devices=[]):
+    from instructglm.models.quiet import quiet
+
+    with quiet(), torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         build().save_pretrained(folder)
 

@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import PeftModel
 from torch import nn
 
 from instructglm.core.errors import ModelError
+from instructglm.models.quiet import quiet
 
 
 def save_pretrained(model: Any, folder: Path) -> None:
     """Leave it to the model: PEFT writes the adapter, transformers all weights."""
-    model.save_pretrained(folder)
+    # PEFT takes a config.json of an official layout for one of a smaller vocabulary, and would add the embeddings.
+    options = {"save_embedding_layers": False} if isinstance(model, PeftModel) else {}
+    with quiet():
+        model.save_pretrained(folder, **options)
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from instructglm.core.records import Message
-from instructglm.data.templates.rendering import guarded_ids, render, rendered_ids
+from instructglm.data.templates.rendering import control_tokens, guarded_ids, render
 from instructglm.data.templates.template import Template, Tokenizer
 
 _PROBE = "answer"
@@ -24,9 +24,11 @@ class ChatTemplate(Template):
         return bool(getattr(tokenizer, "chat_template", None))
 
     def _prompt_ids(self, messages: Sequence[Message]) -> list[int]:
-        if any(token in message.content for message in messages for token in self.tokenizer.all_special_tokens):
-            return guarded_ids(self.tokenizer, messages)
-        return rendered_ids(self.tokenizer, messages)
+        return guarded_ids(self.tokenizer, messages, self._control)
+
+    @cached_property
+    def _control(self) -> dict[str, str]:
+        return control_tokens(self.tokenizer)
 
     @cached_property
     def start_ids(self) -> list[int]:

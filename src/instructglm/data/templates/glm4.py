@@ -7,7 +7,7 @@ from functools import cached_property
 
 from instructglm.core.errors import ModelError
 from instructglm.core.records import Message
-from instructglm.data.templates.rendering import guarded_ids, render, rendered_ids
+from instructglm.data.templates.rendering import apart_ids, render, rendered_ids
 from instructglm.data.templates.roles import RoleTemplate
 from instructglm.data.templates.template import Tokenizer
 
@@ -34,7 +34,7 @@ class Glm4Template(RoleTemplate):
         # A jinja template joins line end and text before they are tokenized, which the model was not trained with:
         # a text that begins with a line end would melt into the one before it.
         ours = hasattr(self.tokenizer, "template_name")
-        return (rendered_ids if ours else guarded_ids)(self.tokenizer, messages)
+        return (rendered_ids if ours else apart_ids)(self.tokenizer, messages)
 
     def _find_stop_id(self) -> int:
         return self._control_id("<|user|>")

@@ -8,6 +8,7 @@ from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
 from instructglm.core.errors import ModelError
+from instructglm.models.config_file import PACKED, UNPACKED, packed_fault
 from instructglm.models.families import has_later_fields
 
 _BLOCK_DEFAULT_LAYERS = 28
@@ -108,9 +109,6 @@ class ChatGLMConfig(PreTrainedConfig):
         faults = []
         if not self.position_encoding_2d:
             faults.append("position_encoding_2d is false; ChatGLM-6B counts positions in two rows")
-        if extra.get("quantization_bit"):
-            faults.append(
-                f"quantization_bit is {extra['quantization_bit']}: these weights are packed by the official code; "
-                "take the unquantized model and quantize it on loading"
-            )
+        if extra.get(PACKED):
+            faults.append(f"{packed_fault(extra[PACKED])}. {UNPACKED}")
         return faults

@@ -12,8 +12,12 @@ from transformers import Cache
 from instructglm.core.errors import ModelError
 from instructglm.models.chatglm import layout
 from instructglm.models.chatglm.configuration import ChatGLMConfig
+from instructglm.models.guard import require_ids, require_length
+from instructglm.models.old_ids import OLD_IDS
 
 # Shapes: B rows, S tokens of this call.
+
+_OWN_TOKENIZER = f"Use the tokenizer that belongs to this model; of ids from before 2023-04-06 {OLD_IDS}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +146,6 @@ def _is_packed(
 
 def _require_readable(input_ids: torch.Tensor | None, positions: torch.Tensor, config: ChatGLMConfig) -> None:
     """Refuse what can only give a wrong answer. One look at each context, none at a generated token."""
-    length, limit = int(positions.max()) + 1, config.max_sequence_length
-    if length > limit:
-        raise ModelError(
-            f"a sequence has {length} tokens; this model reads {limit} (max_sequence_length in config.json)",
-            hint="Cut the text before [gMASK] and `<sop>` are added, or lower data.max_length.",
-        )
-    ends = () if input_ids is None else (int(end) for end in input_ids.aminmax())
-    for wrong in (end for end in ends if not 0 <= end < config.vocab_size):
-        raise ModelError(
-            f"id {wrong} in input_ids is not in this model's vocabulary of {config.vocab_size}",
-            hint="Use the tokenizer that belongs to this model; ids from before 2023-04-06 are 20000 higher.",
-        )
+    require_length(int(positions.max()) + 1, config.max_sequence_length, "max_sequence_length")
+    if input_ids is not None:
+        require_ids(input_ids, config.vocab_size, hint=_OWN_TOKENIZER)

@@ -9,6 +9,7 @@ from typing import Any, TypeGuard
 from transformers import GlmConfig
 
 from instructglm.core.errors import ModelError
+from instructglm.models.config_file import PACKED, UNPACKED, packed_fault
 from instructglm.models.families import VERSION_FIELD, Family, family_of
 
 BASE_THETA = 10_000.0
@@ -35,8 +36,6 @@ VARIANTS = {
 }  # official field: the only value that GlmForCausalLM computes
 _WHERE_ABSENT = {**VARIANTS, "multi_query_attention": False}  # what the official code takes
 _NOUGHT = {
-    "quantization_bit": "these weights are packed by the official code; "
-    "take the unquantized model and quantize it on loading",
     "pre_seq_len": "prefix tuning of this family goes through PEFT",
     "hidden_dropout": "there is no dropout between the layers",
     "vision_config": "only the language models of the family are known here",
@@ -110,6 +109,8 @@ def _wrong_variants(config: Mapping[str, Any]) -> Iterator[str]:
         found = config.get(field, _WHERE_ABSENT[field])
         if found is not expected:
             yield f"{field} is {_json(found)}{'' if field in config else ' where absent'}; expected {_json(expected)}"
+    if config.get(PACKED):
+        yield f"{packed_fault(config[PACKED])}. {UNPACKED}"
     for field, why in _NOUGHT.items():
         if config.get(field):
             shown = config[field] if isinstance(config[field], int | float) else "given"

@@ -124,6 +124,7 @@ class ChatTokenizer(ABC):
         return list(encoded["input_ids"])
 
 
+# Newer callers ask with this that no text becomes a control token: here none ever does, whatever is asked.
 _ALWAYS_SO = {"sanitize_control_tokens"}
 
 

@@ -21,6 +21,7 @@ import sentencepiece
 from transformers.tokenization_utils_sentencepiece import SentencePieceBackend
 
 from instructglm.core.errors import ModelError
+from instructglm.models.old_ids import NEW_REVISION, OLD_IDS, OLD_VOCABULARY
 from instructglm.models.tokenization.chat import ChatTokenizer, Control, Part
 from instructglm.models.tokenization.conversation import Turn
 from instructglm.models.tokenization.responses import process_response
@@ -39,7 +40,7 @@ _CONTROL = {
     "end_token": "</s>",
 }
 _FOUND_IN_TEXT = ("bos_token", "eos_token", "unk_token", "pad_token", "mask_token")
-_NEW_REVISION = "Fetch anew the tokenizer files of the hub's revision 8b7d335 (2023-09-04), or of any since 2023-04-06."
+_FETCH = f"Fetch anew the tokenizer files of {NEW_REVISION}."
 _LAST_EQUAL = (0, 2, 1)
 
 
@@ -78,7 +79,7 @@ class ChatGLMTokenizer(ChatTokenizer, SentencePieceBackend):
         try:
             super().__init__(vocab_file=vocab_file, **{**_CONTROL, **defaults, **settings})
         except (OSError, RuntimeError) as error:
-            raise ModelError(f"{vocab_file}: this is not a sentencepiece model", hint=_NEW_REVISION) from error
+            raise ModelError(f"{vocab_file}: this is not a sentencepiece model", hint=_FETCH) from error
         self.chat_template = None  # a text could not say what the chat format says
         _refuse(id_faults(declared, self.sp_model.piece_to_id))
 
@@ -88,7 +89,7 @@ class ChatGLMTokenizer(ChatTokenizer, SentencePieceBackend):
         if missing:
             raise ModelError(
                 f"{self.vocab_file}: the vocabulary has no control token {', '.join(missing)}, and cannot be extended",
-                hint=f"{_NEW_REVISION} Later generations: `instructglm.models.load_tokenizer` finds their tokenizers.",
+                hint=f"{_FETCH} Later generations: `instructglm.models.load_tokenizer` finds their tokenizers.",
             )
         return int(super()._add_tokens(new_tokens, special_tokens=special_tokens))
 
@@ -195,7 +196,7 @@ def _setting_faults(settings: Mapping[str, Any]) -> list[str]:
     if settings.get("num_image_tokens"):
         faults.append(
             f"tokenizer_config.json: num_image_tokens is {settings['num_image_tokens']}: this is the vocabulary of "
-            "150528 ids from before 2023-04-06, where every id is 20000 higher than in all later weights"
+            f"{OLD_VOCABULARY} ids from before 2023-04-06, where {OLD_IDS}"
         )
     return faults + [
         f"tokenizer_config.json: {name} is true, which no ChatGLM-6B was trained with"
@@ -206,7 +207,7 @@ def _setting_faults(settings: Mapping[str, Any]) -> list[str]:
 
 def _refuse(faults: Sequence[str]) -> None:
     if faults:
-        raise ModelError(*faults, hint=_NEW_REVISION)
+        raise ModelError(*faults, hint=_FETCH)
 
 
 def _warn_of_other_ids() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-_LONGEST_RUN = 80  # blanks
-_RUN = re.compile(f" {{2,{_LONGEST_RUN}}}")
+LONGEST_RUN = 80  # blanks in one piece
+_RUN = re.compile(f" {{2,{LONGEST_RUN}}}")
 _NAMES = re.compile(r"<n>|<\|tab\|>|<\|blank_([2-9]|[1-7][0-9]|80)\|>")
 
 
