@@ -93,7 +93,7 @@ def measure(chosen: argparse.Namespace) -> dict[str, float]:
         optimizer.step()
         optimizer.zero_grad()
         figures[f"{name} (tokens/s)"] = chosen.tokens / elapsed(begin, device)
-    figures["loss (nats/token)"] = float(loss)
+    figures["loss (nats/token)"] = float(loss.detach())
     figures["peak memory after training (GiB)"] = peak(device)
     begin = time.perf_counter()
     tuned.eval().generate(
