@@ -194,8 +194,9 @@ def test_saved_and_loaded_again(tmp_path, settings, shard):
     model.save_pretrained(tmp_path, max_shard_size=shard)
     again = AutoModelForCausalLM.from_pretrained(tmp_path, attn_implementation="eager")
     assert type(again) is type(model)
-    with torch.no_grad():
-        assert torch.equal(again(input_ids=ids).logits, model(input_ids=ids).logits)
+    assert all(torch.equal(weight, model.state_dict()[name]) for name, weight in again.state_dict().items())
+    with torch.no_grad():  # but for the last bit, in which a small product may differ by where its numbers lie
+        torch.testing.assert_close(again(input_ids=ids).logits, model(input_ids=ids).logits, atol=1e-6, rtol=1e-6)
     assert (len(list(tmp_path.glob("*.safetensors"))) > 1) == (shard != "5GB")
 
 

@@ -47,6 +47,11 @@ def as_official(model, folder, config=None):
     return folder
 
 
+def same(ours: torch.Tensor, theirs: torch.Tensor) -> None:
+    """Equal but for the last bit, in which a small product may differ by where in memory its numbers lie."""
+    torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-6)
+
+
 class TestInFront:
     @SHAPES
     def test_is_the_reference_with_this_prefix(self, projection):
@@ -61,7 +66,7 @@ class TestInFront:
         made = build(pre_seq_len=5, prefix_projection=projection)
         assert set(made.state_dict()) == set(model.state_dict())
         made.load_state_dict(model.state_dict())
-        assert torch.equal(logits(made), logits(model))
+        same(logits(made), logits(model))
 
     def test_off_it_is_the_base_to_the_bit_and_on_again_the_same_as_before(self):
         base, model = logits(build()), trained()
@@ -105,9 +110,10 @@ class TestSaved:
         generator = torch.get_rng_state()
         load_prefix(again, tmp_path / "adapter")
         assert torch.equal(torch.get_rng_state(), generator)
-        assert torch.equal(logits(again), logits(model))
+        same(logits(again), logits(model))
+        assert all(torch.equal(weight, prefix_of(model)[name]) for name, weight in prefix_of(again).items())
         with again.transformer.prefix_off():
-            assert torch.equal(logits(again), logits(build()))
+            same(logits(again), logits(build()))
 
     def test_the_folder_holds_the_prefix_alone_with_its_shape_setting(self, tmp_path):
         save_prefix(trained(projection=True), tmp_path)
@@ -127,7 +133,7 @@ class TestSaved:
         model.save_pretrained(tmp_path, max_shard_size="40KB")
         again, tokenizer = load(tmp_path, attn_implementation="eager")
         assert tokenizer is None
-        assert torch.equal(logits(again), logits(model))
+        same(logits(again), logits(model))
 
 
 class TestOfficialCheckpoints:
@@ -145,7 +151,7 @@ class TestOfficialCheckpoints:
         again = build()
         load_prefix(again, as_official(model, tmp_path, configs[told]))
         assert (again.config.pre_seq_len, again.config.prefix_projection) == (5, projection)
-        assert torch.equal(logits(again), logits(model))
+        same(logits(again), logits(model))
 
     def test_half_precision_becomes_float32(self, tmp_path):
         half = {name: weight.half() for name, weight in prefix_of(trained()).items()}
@@ -160,12 +166,12 @@ class TestOfficialCheckpoints:
         model, again = trained(), build()
         torch.save(prefix_of(model), tmp_path / "pytorch_model.bin", _use_new_zipfile_serialization=False)
         load_prefix(again, tmp_path)
-        assert torch.equal(logits(again), logits(model))
+        same(logits(again), logits(model))
 
     def test_it_replaces_the_prefix_that_the_model_has(self, tmp_path):
         model, other = trained(num_tokens=3), trained(num_tokens=7, projection=True)
         load_prefix(model, as_official(other, tmp_path))
-        assert torch.equal(logits(model), logits(other))
+        same(logits(model), logits(other))
 
     @pytest.mark.parametrize("whole", ["model.safetensors", "pytorch_model.bin"])
     def test_of_a_whole_model_only_the_prefix_is_read_and_the_rest_is_told(self, whole, tmp_path):
@@ -178,7 +184,7 @@ class TestOfficialCheckpoints:
             load_prefix(again, tmp_path)
         assert all(torch.equal(weight, prefix_of(model)[name]) for name, weight in prefix_of(again).items())
         with again.transformer.prefix_off():
-            assert torch.equal(logits(again), logits(build()))
+            same(logits(again), logits(build()))
 
 
 class TestRefused:
