@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
 from instructglm.config.section import Section
+
+_MICRO_BATCH_SIZE = 8
 
 
 class EarlyStopping(Section):
@@ -38,8 +40,8 @@ class TrainingSettings(Section):
     """Stop after so many optimizer steps, whatever the epochs say."""
     batch_size: int = Field(16, ge=1)
     """Sequences (a prompt with one of its outputs) per optimizer step."""
-    micro_batch_size: int = Field(8, ge=1)
-    """Sequences per forward pass: changes memory and speed, never the result."""
+    micro_batch_size: int = Field(_MICRO_BATCH_SIZE, ge=1)
+    """Sequences per forward pass: changes memory and speed, never the result. Default: 8, or a smaller `batch_size`."""
     gradient_checkpointing: bool = False
     logging_steps: int = Field(1, ge=1)
     eval_steps: int | None = Field(None, ge=1)
@@ -47,6 +49,17 @@ class TrainingSettings(Section):
     save_steps: int | None = Field(None, ge=1)
     """Checkpoint every so many steps. Default: at every validation."""
     early_stopping: EarlyStopping | None = EarlyStopping()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _micro_batch_follows(cls, given: Any) -> Any:
+        """A small `batch_size` alone is enough: the default forward pass is no larger."""
+        batch_size = given.get("batch_size") if isinstance(given, dict) else None
+        if not isinstance(batch_size, int) or isinstance(batch_size, bool):
+            return given
+        if 1 <= batch_size < _MICRO_BATCH_SIZE and "micro_batch_size" not in given:
+            return {**given, "micro_batch_size": batch_size}
+        return given
 
     @model_validator(mode="after")
     def _micro_batch_fits(self) -> TrainingSettings:
