@@ -151,6 +151,19 @@ def test_a_conversation_that_is_too_long_can_go_on(capsys: pytest.CaptureFixture
     assert "Begin a new one with /reset." in printed.err
 
 
+class Silent:
+    """Ends every answer at once."""
+
+    def stream(self, messages: Sequence[Message], max_new_tokens: int) -> Iterator[str]:
+        yield ""
+
+
+def test_an_empty_answer_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    converse(Silent(), ["hello\n"], max_new_tokens=4)
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err) == ("\n", "(an empty answer)\n")
+
+
 def test_a_pipe_is_read_to_its_end_without_a_prompt(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

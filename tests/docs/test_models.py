@@ -30,4 +30,6 @@ def test_every_block_runs_after_those_before_it(tmp_path: Path, monkeypatch: pyt
         exec(compile(block, str(DOCUMENT), "exec"), names)
     assert type(names["again"]).__name__ == "ChatGLMForCausalLM"
     assert (tmp_path / "official-layout" / "config.json").exists()
+    assert (tmp_path / "official-layout" / "tokenizer_config.json").exists()
+    assert names["filled"].shape[1] > len(names["text"]["input_ids"])
     assert names["labels"][names["context_length"]] != -100

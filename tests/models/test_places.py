@@ -136,6 +136,14 @@ def test_weights_that_were_not_fetched_are_missed_without_the_hub(hub, monkeypat
         load("someone/tiny")
 
 
+@pytest.mark.parametrize("name", ["chatglm-tny", "embeded"])
+def test_a_slip_in_a_name_of_our_own_is_told(hub, name):
+    with pytest.raises(ModelError) as caught:
+        load(name)
+    assert "Did you mean" in caught.value.hint
+    assert "chatglm-tiny" in caught.value.hint
+
+
 def test_a_hub_that_has_it_not_or_wants_its_licence_accepted_is_told(hub):
     with pytest.raises(ModelError, match="as a hub id: the hub has no such model, or none that you may read"):
         folder_of("someone/other")

@@ -64,6 +64,8 @@ def _say(pieces: Iterable[str]) -> str:
         print(piece, end="", flush=True)
         answer += piece
     print(flush=True)
+    if not answer.strip():
+        print("(an empty answer)", file=sys.stderr, flush=True)
     return answer
 
 

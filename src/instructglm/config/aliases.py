@@ -50,6 +50,9 @@ _IN_WORDS = {
     "trust_remote_code": "code that comes with a model is never run",
 }
 
+_NO_FLOAT16 = "float16 trains only with its losses scaled, and is not offered; bfloat16 costs the same and needs none"
+_VALUES_IN_WORDS = {("dtype", other): _NO_FLOAT16 for other in ("float16", "fp16", "half", "f16")}
+
 _BY_NAME = {other: ours for ours, others in _OURS_TO_OTHERS.items() for other in others}
 
 
@@ -62,3 +65,11 @@ def advice(key: str) -> str | None:
     if key in _IN_WORDS:
         return _IN_WORDS[key]
     return f"here it is called {_BY_NAME[key]}" if key in _BY_NAME else None
+
+
+def reason(key: str, value: str) -> str | None:
+    """Why `value`, which is common elsewhere, cannot be had for `key`.
+
+    >>> reason("dtype", "float32")
+    """
+    return _VALUES_IN_WORDS.get((key, value))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from instructglm.config.aliases import advice
+from instructglm.config.aliases import advice, reason
 from instructglm.config.document import Document, Fault
 from instructglm.config.keys import Place, all_keys, choosing_key, locate, words_of
 from instructglm.config.section import Section
@@ -99,7 +99,8 @@ def _unknown_key(place: Place) -> str:
     if owners := [section for section in place.siblings.values() if key in section.model_fields]:
         return _goes_with(owners, place)
     if elsewhere := [dotted_key for dotted_key in all_keys() if dotted_key.split(".")[-1] == key]:
-        return f"unknown key here; did you mean {' or '.join(elsewhere)}?"
+        named = [known if "." in known else f"{known} at the top of the file" for known in elsewhere]
+        return f"unknown key here; did you mean {' or '.join(named)}?"
     if close := nearest(key, known):
         return f"unknown key; did you mean {close}?"
     return f"unknown key; known here: {', '.join(known)}"
@@ -143,6 +144,8 @@ def _words(place: Place, details: ErrorDetails) -> list[str]:
 def _next_move(details: ErrorDetails, group: Sequence[tuple[Place, ErrorDetails]]) -> str:
     value, kinds = details["input"], {details["type"] for _, details in group}
     if "literal_error" in kinds and isinstance(value, str):
+        if told := reason(str(group[0][0].path[-1]), value):
+            return f"; {told}"
         return _did_you_mean(
             value, [word for place, one in group if one["type"] == "literal_error" for word in _words(place, one)]
         )

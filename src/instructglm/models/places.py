@@ -9,10 +9,14 @@ from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
 
 from instructglm.core.errors import ModelError
+from instructglm.core.lookup import nearest
 from instructglm.models.embedded import EMBEDDED, embedded_folder
 from instructglm.models.presets import PRESETS, preset_folder
 
-WHERE_FROM = "A model (`name_or_path` in the experiment) is a hub id, a local folder, or `embedded`."
+WHERE_FROM = (
+    "A model (`name_or_path` in the experiment) is a hub id, a local folder, `embedded`, "
+    f"or for a dry run {' or '.join(f'`{name}`' for name in PRESETS)}."
+)
 _SMALL = ("*.json", "*.jinja", "*.model", "*.txt", "*.py", "*.tiktoken")  # code is read for its names, never run
 _WEIGHTS = (
     ("model.safetensors", "model-*-of-*.safetensors"),
@@ -101,7 +105,12 @@ def _cached(repo_id: str, why: str) -> Path:
 
 
 def _nowhere(name: str, why: str) -> ModelError:
-    return ModelError(f"{name}: there is no such folder in {Path.cwd()}; as a hub id: {why}", hint=WHERE_FROM)
+    return ModelError(f"{name}: there is no such folder in {Path.cwd()}; as a hub id: {why}", hint=_hint_for(name))
+
+
+def _hint_for(name: str) -> str:
+    close = nearest(name, [EMBEDDED, *PRESETS])
+    return f"Did you mean {close}? {WHERE_FROM}" if close else WHERE_FROM
 
 
 def _first_line(error: Exception) -> str:

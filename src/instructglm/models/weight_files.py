@@ -25,7 +25,7 @@ def weight_files(folder: Path) -> list[Path]:
     """The files with the weights: safetensors where there are any, else tensor-only `.bin` files.
 
     Raises:
-        ModelError: there are none, or one that the index names is missing.
+        ModelError: there is no such folder, there are none in it, or one that the index names is missing.
     """
     for name in _NAMES:
         index = folder / f"{name}.index.json"
@@ -33,6 +33,8 @@ def weight_files(folder: Path) -> list[Path]:
             return [folder / name]
         if index.is_file():
             return _shards(index)
+    if not folder.is_dir():
+        raise ModelError(f"{folder}: no such folder", hint="Give the folder that holds the weights.")
     found = ", ".join(sorted(entry.name for entry in folder.iterdir())[:8]) or "nothing"
     raise ModelError(
         f"{folder}: no weights: neither {_NAMES[0]} nor {_NAMES[1]}, nor an index of shards (found {found})",

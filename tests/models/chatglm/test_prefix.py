@@ -204,6 +204,9 @@ class TestRefused:
         assert caught.value.hint
         return caught.value
 
+    def test_a_folder_that_is_not_there(self, base, tmp_path):
+        assert "no such folder" in str(self.refusal(base, tmp_path / "none"))
+
     def test_a_prefix_for_a_model_of_another_size_names_every_tensor(self, base, tmp_path):
         wider = trained(projection=True, hidden_size=64, num_layers=2)
         told = str(self.refusal(base, as_official(wider, tmp_path, wider.config.to_dict())))
