@@ -70,3 +70,10 @@ def test_attention_on_a_cpu_is_chosen_by_length():
 def test_the_device_is_described_in_words():
     assert describe_device(CPU).startswith("CPU: ")
     assert describe_device(CPU).endswith(f"{torch.get_num_threads()} threads")
+
+
+def test_flex_attention_does_not_train_on_a_cpu():
+    assert choose_attention("flex_attention", CUDA, 64) == "flex_attention"
+    with pytest.raises(ModelError, match="no backward pass on a CPU") as caught:
+        choose_attention("flex_attention", CPU, 64)
+    assert "sdpa" in caught.value.hint
