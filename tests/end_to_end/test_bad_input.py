@@ -161,7 +161,7 @@ def test_what_cannot_be_evaluated_is_told_before_training(project, refused) -> N
     mood = project()
     refused(mood.run("run", "data.split.test=0"), "no example is left to test on", "Raise data.split.test")
     missing = "evaluation.models=[base, tuned, {name: other, name_or_path: ./no/such/model}]"
-    refused(mood.run("run", missing), "./no/such/model: no such folder", "a hub id, a local folder, or `embedded`")
+    refused(mood.run("run", missing), "./no/such/model: no such folder", "a hub id, a local folder, `embedded`")
     assert not (mood.out / "runs").exists()
 
 
