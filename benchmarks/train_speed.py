@@ -60,8 +60,9 @@ def measure(dtype: str, attention: str, micro: str, *, steps: int) -> dict[str, 
     from instructglm.data.features import encode_examples
     from instructglm.data.templates import template_for
     from instructglm.models.loading import load
-    from instructglm.training.batches import flatten, make_plan, micro_batches
+    from instructglm.training.batches import micro_batches
     from instructglm.training.loop import Setting, train
+    from instructglm.training.plan import make_plan
     from instructglm.tuning import METHODS
 
     changes = [f"training.micro_batch_size={micro}", f"training.max_steps={steps + 2}"]
@@ -77,12 +78,11 @@ def measure(dtype: str, attention: str, micro: str, *, steps: int) -> dict[str, 
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
         train(tuned, features, [], experiment.training, setting, Path(folder), clock)
-    plan = make_plan(len(flatten(features)), experiment.training, 17)
-    sequences = flatten(features)
+    plan = make_plan(len(features), experiment.training, 17)
     batches = [
         batch
         for step in range(2, steps + 2)
-        for batch in micro_batches([sequences[i] for i in plan.indices(step)], int(micro), 0)
+        for batch in micro_batches([features[i] for i in plan.indices(step)], int(micro), 0, packed=False)
     ]
     num_tokens = sum(batch.num_tokens() for batch in batches)
     padded = sum(batch.input_ids.numel() for batch in batches) / num_tokens

@@ -237,11 +237,3 @@ def test_a_file_as_a_part_of_the_path_is_told_as_such(write: Any) -> None:
     path = write(MINIMAL) / "experiment.yaml"
     with pytest.raises(ConfigError, match="cannot be read: Not a directory"):
         load_experiment(path)
-
-
-@pytest.mark.parametrize(("batch_size", "micro"), [(1, 1), (4, 4), (8, 8), (32, 8)])
-def test_the_forward_pass_follows_a_small_batch(write, batch_size, micro):
-    path = write(MINIMAL)
-    assert load_experiment(path, [f"training.batch_size={batch_size}"]).training.micro_batch_size == micro
-    own = load_experiment(path, [f"training.batch_size={batch_size}", "training.micro_batch_size=1"])
-    assert own.training.micro_batch_size == 1

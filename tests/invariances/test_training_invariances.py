@@ -66,7 +66,7 @@ def test_micro_batch_size_changes_nothing(tiny_model, tmp_path, settings, micro)
     other_losses, other_norms, other_weights = run(
         tiny_model, tmp_path / "cut", settings, micro_batch_size=micro, **calm
     )
-    assert len(losses) == 6  # 24 sequences, 8 a step, 2 epochs
+    assert len(losses) == 4  # 12 prompts, 8 a step, 2 epochs
     assert losses[-1] < losses[0]
     assert_close(losses, other_losses, rtol=1e-5, atol=1e-6)
     assert_close(norms, other_norms, rtol=1e-4, atol=1e-6)
@@ -102,8 +102,9 @@ def test_loss_equals_the_plain_definition(tiny_model):
 def test_prompt_counts_once_however_many_outputs_it_has():
     one = Feature("a", Encoded.untrained([5, 6]), [[7, 8]], [1.0])
     three = Feature("b", Encoded.untrained([5, 6]), [[7, 8], [9, 8], [10, 8]], [1 / 3] * 3)
-    assert weighted_count(micro_batches(flatten([one]), 4, PAD)) == pytest.approx(2.0)
-    assert weighted_count(micro_batches(flatten([three]), 2, PAD)) == pytest.approx(2.0)
+    for packed in (True, False):
+        assert weighted_count(micro_batches([one], 4, PAD, packed=packed)) == pytest.approx(2.0)
+        assert weighted_count(micro_batches([three], 2, PAD, packed=packed)) == pytest.approx(2.0)
 
 
 def test_lora_at_its_start_is_the_base(tiny_model):

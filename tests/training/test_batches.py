@@ -14,7 +14,7 @@ from instructglm.data.features import Feature, encode_examples
 from instructglm.data.templates import IGNORE_INDEX, Encoded, template_for
 from instructglm.models.chatglm.configuration import ChatGLMConfig
 from instructglm.models.chatglm.modeling import ChatGLMForCausalLM
-from instructglm.training.batches import collate, flatten, micro_batches
+from instructglm.training.batches import collate, flatten, micro_batches, pack
 from instructglm.training.loss import weighted_count, weighted_nats
 
 PAD = 0
@@ -39,8 +39,9 @@ CONVERSATION = st.lists(PART, min_size=1, max_size=4).map(
 
 def shown(batch, row: int) -> list[tuple[int, int]]:
     """Column and label of what is trained in a row, as the loss sees it: logits of a column predict the next id."""
-    pairs = zip(batch.label_columns.tolist(), batch.labels[row].tolist(), strict=True)
-    return [(column + 1, label) for column, label in pairs if label != IGNORE_INDEX]
+    width = batch.input_ids.shape[1]
+    pairs = zip(batch.predicting.tolist(), batch.labels.tolist(), strict=True)
+    return [(place % width + 1, label) for place, label in pairs if place // width == row]
 
 
 @given(st.lists(CONVERSATION, min_size=1, max_size=5), st.sampled_from(["left", "right"]))
@@ -53,42 +54,67 @@ def test_every_label_stands_at_its_id_and_none_is_lost(conversations, side):
     assert batch.num_trained() == sum(label != IGNORE_INDEX for one in conversations for label in one.labels)
 
 
-@given(st.lists(CONVERSATION, min_size=1, max_size=5))
-def test_no_column_is_made_for_nobody(conversations):
-    batch = collate([(encoded, 1.0) for encoded in conversations], PAD)
-    assert (batch.labels != IGNORE_INDEX).any(dim=0).all()
-
-
 @given(st.lists(CONVERSATION, min_size=1, max_size=9), st.integers(1, 4))
 def test_micro_batches_hold_every_sequence_once(conversations, size):
-    pairs = [(encoded, 1.0 + place) for place, encoded in enumerate(conversations)]
-    batches = micro_batches(pairs, size, PAD)
-    assert all(len(batch.input_ids) <= size for batch in batches)
-    assert sorted(float(weight) for batch in batches for weight in batch.weights) == [weight for _, weight in pairs]
+    features = [
+        Feature(str(place), encoded, [[7] * (1 + place % 2)] * (1 + place % 3), [1.0 + place] * (1 + place % 3))
+        for place, encoded in enumerate(conversations)
+    ]
+    expected = sorted(weight for feature in features for encoded, weight in feature.sequences() for _ in [encoded])
+    padded = micro_batches(features, size, PAD, packed=False)
+    assert all(len(batch.input_ids) <= size for batch in padded)
+    assert sum(len(batch.input_ids) for batch in padded) == len(expected)
+    packed = micro_batches(features, size, PAD, packed=True)
+    assert all(batch.segments.num_sequences <= size or len(batch.segments.examples) == 1 for batch in packed)
+    assert sum(batch.segments.num_sequences for batch in packed) == len(expected)
+    assert weighted_count(packed) == pytest.approx(weighted_count(padded))
 
 
-def test_sequences_whose_labels_begin_alike_go_together():
-    short, long = turns((40, False), (3, True)), turns((4, False), (30, True), (6, False), (3, True))
-    batches = micro_batches([(short, 1.0), (long, 1.0), (short, 1.0), (long, 1.0)], 2, PAD)
-    assert [len(batch.label_columns) for batch in batches] == [33, 3]
+@given(st.lists(CONVERSATION, min_size=1, max_size=5))
+def test_a_packed_row_holds_every_prompt_once_and_every_label(conversations):
+    features = [
+        Feature(str(n), encoded, [[90 + n, 7], [80 + n]], [0.25, 0.75]) for n, encoded in enumerate(conversations)
+    ]
+    batch = pack(features)
+    row, positions = batch.input_ids[0].tolist(), batch.position_ids[0].tolist()
+    start = 0
+    for n, feature in enumerate(features):
+        length = len(feature.context.input_ids)
+        assert row[start : start + length + 3] == [*feature.context.input_ids, 90 + n, 7, 80 + n]
+        assert positions[start : start + length + 3] == [*range(length), length, length + 1, length]
+        found = [
+            (place - start, label, weight)
+            for place, label, weight in zip(
+                batch.predicting.tolist(), batch.labels.tolist(), batch.weights.tolist(), strict=True
+            )
+            if start <= place < start + length + 3
+        ]
+        earlier = [(i - 1, x, 1.0) for i, x in enumerate(feature.context.labels) if x != IGNORE_INDEX]
+        last = length - 1
+        assert found == [*earlier, (last, 90 + n, 0.25), (length, 7, 0.25), (last, 80 + n, 0.75)]
+        start += length + 3
+    assert start == batch.num_tokens() == len(row)
 
 
 def test_positions_count_real_tokens():
-    batch = collate([(turns((1, False), (2, True)), 1.0), (turns((4, False), (1, True)), 1.0)], PAD)
+    batch = collate([(turns((1, False), (2, True)), 1.0), (turns((4, False), (1, True)), 1.0)], PAD, side="left")
     assert batch.position_ids.tolist() == [[0, 0, 0, 1, 2], [0, 1, 2, 3, 4]]
     assert torch.equal(batch.attention_mask, torch.tensor([[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]]))
 
 
-def test_an_earlier_answer_is_trained_once_however_many_outputs_follow():
+@pytest.mark.parametrize("packed", [True, False])
+def test_an_earlier_answer_is_trained_once_however_many_outputs_follow(packed):
     context = turns((3, False), (4, True), (2, False))
     one = Feature("a", context, [[7, 8]], [1.0])
     three = Feature("b", context, [[7, 8], [9, 8], [5, 8]], [0.5, 0.25, 0.25])
     for feature in (one, three):
-        assert weighted_count(micro_batches(flatten([feature]), 2, PAD)) == pytest.approx(4 + 2)
+        assert weighted_count(micro_batches([feature], 2, PAD, packed=packed)) == pytest.approx(4 + 2)
 
 
 @pytest.mark.parametrize("name", ["chatglm_tokenizer", "glm4_tokenizer"])
-def test_padded_and_in_columns_the_loss_is_the_models_own(request, name):
+@pytest.mark.parametrize("attention", ["shared_prefix", "sdpa", "eager"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_packed_or_padded_the_loss_is_the_models_own(request, name, packed, attention):
     """ChatGLM-6B reads contexts both ways; GLM-4's are trained in part."""
     tokenizer = request.getfixturevalue(name)
     conversation = [
@@ -101,7 +127,8 @@ def test_padded_and_in_columns_the_loss_is_the_models_own(request, name):
     model = _model(tokenizer)
     with torch.no_grad():
         theirs = sum(weight * _nats(model, encoded) for encoded, weight in flatten(features))
-        batches = micro_batches(flatten(features), 3, tokenizer.pad_token_id)
+        model.set_attn_implementation(attention)
+        batches = micro_batches(features, 3, tokenizer.pad_token_id, packed=packed)
         ours = sum(weighted_nats(model, batch).item() for batch in batches)
     assert ours == pytest.approx(theirs, rel=1e-5)
 

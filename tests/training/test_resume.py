@@ -20,7 +20,7 @@ from instructglm.core.progress import SilentProgress
 from instructglm.data.features import Feature
 from instructglm.data.templates import Encoded
 from instructglm.models.loading import load
-from instructglm.training.batches import flatten, micro_batches
+from instructglm.training.batches import micro_batches
 from instructglm.training.checkpoint import resume
 from instructglm.training.loop import Setting, train
 from instructglm.training.loss import weighted_count, weighted_nats
@@ -124,7 +124,7 @@ def test_early_stopping_keeps_the_best_weights(tiny_model, tmp_path):
     assert all(check.loss >= best.loss for check in checks[-2:])
     moved = METHODS["lora"](load(tiny_model)[0], LoraTuning(rank=4), dtype=torch.float32, seed=5)
     moved.load_state(weights)
-    batches = micro_batches(flatten(features(8)), 8, 0)
+    batches = micro_batches(features(8), 8, 0, packed=False)
     with torch.no_grad():
         loss = sum(weighted_nats(moved.model.eval(), batch).item() for batch in batches) / weighted_count(batches)
     assert loss == pytest.approx(best.loss, rel=1e-6)

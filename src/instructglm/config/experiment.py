@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from instructglm.config.data import DataSettings
 from instructglm.config.evaluation import EvaluationSettings
@@ -26,3 +26,12 @@ class Experiment(Section):
     tuning: Tuning = LoraTuning()
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
+
+    @model_validator(mode="after")
+    def _packing_has_its_attention(self) -> Experiment:
+        if self.training.packing == "shared_prefix" and self.model.attn_implementation != "auto":
+            raise ValueError(
+                f"model.attn_implementation is {self.model.attn_implementation}, and training.packing is "
+                "shared_prefix, which has an attention of its own; leave one of the two at auto"
+            )
+        return self

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from instructglm.config.section import Section
-
-_MICRO_BATCH_SIZE = 8
 
 
 class EarlyStopping(Section):
@@ -39,9 +37,12 @@ class TrainingSettings(Section):
     max_steps: int | None = Field(None, ge=1)
     """Stop after so many optimizer steps, whatever the epochs say."""
     batch_size: int = Field(16, ge=1)
-    """Sequences (a prompt with one of its outputs) per optimizer step."""
-    micro_batch_size: int = Field(_MICRO_BATCH_SIZE, ge=1)
-    """Sequences per forward pass: changes memory and speed, never the result. Default: 8, or a smaller `batch_size`."""
+    """Prompts per optimizer step, each with all its outputs."""
+    micro_batch_size: int = Field(8, ge=1)
+    """Sequences (a prompt with one of its outputs) per forward pass: changes memory and speed, never the result."""
+    packing: Literal["auto", "shared_prefix", "none"] = "auto"
+    """Whether a prompt is read once, with all its outputs after it, and no padding: changes memory and speed, never
+    the result. `auto` does it where a trial on the model gives the same logits."""
     gradient_checkpointing: bool = False
     logging_steps: int = Field(1, ge=1)
     eval_steps: int | None = Field(None, ge=1)
@@ -49,23 +50,3 @@ class TrainingSettings(Section):
     save_steps: int | None = Field(None, ge=1)
     """Checkpoint every so many steps. Default: at every validation."""
     early_stopping: EarlyStopping | None = EarlyStopping()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _micro_batch_follows(cls, given: Any) -> Any:
-        """A small `batch_size` alone is enough: the default forward pass is no larger."""
-        batch_size = given.get("batch_size") if isinstance(given, dict) else None
-        if not isinstance(batch_size, int) or isinstance(batch_size, bool):
-            return given
-        if 1 <= batch_size < _MICRO_BATCH_SIZE and "micro_batch_size" not in given:
-            return {**given, "micro_batch_size": batch_size}
-        return given
-
-    @model_validator(mode="after")
-    def _micro_batch_fits(self) -> TrainingSettings:
-        if self.micro_batch_size > self.batch_size:
-            raise ValueError(
-                f"micro_batch_size {self.micro_batch_size} is larger than batch_size {self.batch_size}; "
-                f"set training.micro_batch_size to {self.batch_size} or less"
-            )
-        return self

@@ -1,8 +1,8 @@
-"""ChatGLM-6B among transformers' Auto classes, without importing transformers before somebody needs it.
+"""Ours among transformers' own: ChatGLM-6B with the Auto classes, the attention of packed rows with the attentions.
 
-`import instructglm` has to register our classes, and has to stay light: most
-commands compute nothing. So it leaves a word with Python's import system, and
-each of ours is registered as soon as the module of its Auto class is imported.
+`import instructglm` has to register them, and has to stay light: most commands
+compute nothing, and need no transformers. So it leaves a word with Python's import system, and
+each of ours is registered as soon as the module that it goes with is imported.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from types import ModuleType
 from typing import Any
 
 MODEL_TYPE = "chatglm"
+SHARED_PREFIX = "shared_prefix"
+"""The name under which transformers knows the attention of packed rows (`attn_implementation`)."""
 _AUTO = "transformers.models.auto."
 _OURS = "instructglm.models."
 
@@ -35,10 +37,17 @@ def _tokenizer(auto: ModuleType, ours: ModuleType) -> None:
     auto.AutoTokenizer.register(config, tokenizer_class=ours.ChatGLMTokenizer, exist_ok=True)
 
 
+def _attention(library: ModuleType, ours: ModuleType) -> None:
+    masks = import_module("transformers.masking_utils")
+    library.AttentionInterface.register(SHARED_PREFIX, ours.shared_prefix_attention)
+    masks.AttentionMaskInterface.register(SHARED_PREFIX, masks.sdpa_mask)  # for calls that are not packed
+
+
 _REGISTRATIONS: tuple[tuple[str, str, Callable[[ModuleType, ModuleType], None]], ...] = (
     (_AUTO + "configuration_auto", _OURS + "chatglm.configuration", _config),
     (_AUTO + "modeling_auto", _OURS + "chatglm.modeling", _models),
     (_AUTO + "tokenization_auto", _OURS + "tokenization.chatglm", _tokenizer),
+    ("transformers.modeling_utils", _OURS + "shared_prefix.attention", _attention),
 )
 
 

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
+
+from instructglm.config.experiment import Experiment
 from instructglm.config.loading import to_yaml
-from instructglm.core.errors import DataError, RunError
+from instructglm.core.errors import DataError, ModelError, RunError
 from instructglm.core.files import remove, replace_folder, sync_folder, write_text
 from instructglm.core.ids import content_hash
 from instructglm.core.ledger import Ledger
@@ -18,19 +21,21 @@ from instructglm.data.features import Feature, encode_examples
 from instructglm.data.templates import Template, template_for
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
+from instructglm.models.registration import SHARED_PREFIX
 from instructglm.models.window import require_window
 from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
 from instructglm.report.contents import CurvePoint, TrainingCard
-from instructglm.training.batches import make_plan
 from instructglm.training.checkpoint import RunState, tensor_storage
 from instructglm.training.loop import Setting, train
 from instructglm.training.metrics_log import read_metrics
 from instructglm.training.monitor import verdict
+from instructglm.training.packing import against_packing
+from instructglm.training.plan import make_plan
 from instructglm.tuning import METHODS, TunedModel
 
 _NOT_THE_OUTCOME = {"logging_steps", "save_steps"}  # a run may go on with others
-_VERSION = 2  # of what the same settings lead to; raise it when training changes
+_VERSION = 3  # of what the same settings lead to; raise it when training changes
 
 
 def train_run(job: Job, dataset: Path) -> Path:
@@ -69,6 +74,7 @@ def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
         "dataset": read_manifest(dataset).hash,
         "model": model_fingerprint(experiment.model.name_or_path),
         "device": device.type,
+        "attn_implementation": experiment.model.attn_implementation,
         "attention": choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length),
         "dtype": str(choose_dtype(experiment.model.dtype, device)),
         "seed": experiment.seed,
@@ -84,7 +90,9 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     device = choose_device(experiment.model.device)
     dtype = choose_dtype(experiment.model.dtype, device)
     attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
-    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention)
+    model, tokenizer = load(
+        experiment.model.name_or_path, attn_implementation=SHARED_PREFIX if _may_pack(experiment) else attention
+    )
     require_window(model, experiment.data.max_length)
     template = template_for(tokenizer)
     ledger = Ledger()
@@ -94,11 +102,35 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
     write_ledger(folder, ledger.entries)
     tuned = METHODS[experiment.tuning.method](model.to(device), experiment.tuning, dtype=dtype, seed=experiment.seed)
-    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed)
+    packed = _may_pack(experiment) and _packs(job, tuned, train_features, device, dtype)
+    if not packed:
+        tuned.model.set_attn_implementation(attention)
+    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed)
     state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
     _save(tuned, tokenizer, folder / tuned.name)
     card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), folder)
     write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
+
+
+def _may_pack(experiment: Experiment) -> bool:
+    return experiment.training.packing != "none" and experiment.model.attn_implementation == "auto"
+
+
+def _packs(job: Job, tuned: TunedModel, features: Sequence[Feature], device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether rows are packed, as the experiment has it.
+
+    Raises:
+        ModelError: they must be, and this model cannot.
+    """
+    reason = against_packing(tuned, features, device, dtype)
+    if reason and job.experiment.training.packing == SHARED_PREFIX:
+        raise ModelError(
+            f"training.packing is {SHARED_PREFIX}, and this model cannot be packed: {reason}",
+            hint="Set training.packing to auto or none.",
+        )
+    if reason:
+        job.progress.say(f"not packed: {reason}")
+    return not reason
 
 
 def _features(
@@ -139,7 +171,7 @@ def _card(
     job: Job, tuned: TunedModel, state: RunState, num_prompts: int, num_sequences: int, folder: Path
 ) -> TrainingCard:
     settings = job.experiment.training
-    plan = make_plan(num_sequences, settings, job.experiment.seed)
+    plan = make_plan(num_prompts, settings, job.experiment.seed)
     checks = state.watch.checks
     lines = read_metrics(folder / "metrics.jsonl")
     curve = [line for line in lines if "train_loss_nats_per_token" in line]

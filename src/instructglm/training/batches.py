@@ -1,51 +1,69 @@
-"""Which sequences a step reads, and how they become tensors."""
+"""How prompts and their outputs become the tensors of one forward pass: packed in a row, or padded."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
-import numpy as np
 import torch
 
-from instructglm.config.training import TrainingSettings
-from instructglm.core.seeds import derived_seed
 from instructglm.data.features import Feature
 from instructglm.data.templates import IGNORE_INDEX, Encoded
+from instructglm.models.shared_prefix import Segments
 
-# Shapes: B sequences, T tokens, C columns that hold a label somewhere in the batch.
+# Shapes: B rows, T tokens, N labels.
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """One forward pass.
-
-    Labels stand only for the columns in which some sequence has one, so that
-    logits are made there and nowhere else.
-    """
+    """One forward pass, and the labels it is trained on: only where there is one, logits are made."""
 
     input_ids: torch.Tensor  # (B, T)
-    attention_mask: torch.Tensor  # (B, T)
     position_ids: torch.Tensor  # (B, T)
-    label_columns: torch.Tensor  # (C,) columns whose logits predict the labels
-    labels: torch.Tensor  # (B, C)
-    weights: torch.Tensor  # (B,) float32
+    predicting: torch.Tensor  # (N,) places in the flattened batch, whose logits predict ...
+    labels: torch.Tensor  # (N,) ... these ids
+    weights: torch.Tensor  # (N,) float32
+    attention_mask: torch.Tensor | None = None  # (B, T) of a padded batch
+    segments: Segments | None = None  # of a packed row
 
     def to(self, device: torch.device) -> Batch:
-        return Batch(*(getattr(self, name).to(device) for name in self.__slots__))
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        moved: dict[str, Any] = {
+            name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in values.items()
+        }
+        return Batch(**moved)
 
     def num_tokens(self) -> int:
         """Tokens read, padding not counted."""
-        return int(self.attention_mask.sum())
+        return self.input_ids.numel() if self.attention_mask is None else int(self.attention_mask.sum())
 
     def num_trained(self) -> int:
         """Tokens that carry a label."""
-        return int((self.labels != IGNORE_INDEX).sum())
+        return len(self.labels)
 
 
 Sequences = Sequence[tuple[Encoded, float]]
+
+
+def pack(features: Sequence[Feature]) -> Batch:
+    """Prompts one after the other in one row, each once, with all its outputs after it.
+
+    An earlier answer that is trained in a prompt is trained once, with the
+    weight that its k copies would have together.
+    """
+    ids: list[int] = []
+    trained: list[tuple[int, int, float]] = []  # where the prediction is made, of which id, and its weight
+    for feature in features:
+        trained += _trained_in(feature.context, len(ids), sum(feature.weights))
+        ids += feature.context.input_ids
+        last = len(ids) - 1  # predicts the first id of every output
+        for output, weight in zip(feature.outputs, feature.weights, strict=True):
+            places = [last, *range(len(ids), len(ids) + len(output) - 1)]
+            trained += [(place, label, weight) for place, label in zip(places, output, strict=True)]
+            ids += output
+    segments = Segments.of([(len(one.context.input_ids), [len(output) for output in one.outputs]) for one in features])
+    return Batch(torch.tensor([ids]), segments.positions(), *_columns(trained), segments=segments)
 
 
 def flatten(features: Sequence[Feature]) -> list[tuple[Encoded, float]]:
@@ -53,79 +71,63 @@ def flatten(features: Sequence[Feature]) -> list[tuple[Encoded, float]]:
     return [pair for feature in features for pair in feature.sequences()]
 
 
-def collate(sequences: Sequences, pad_id: int, *, side: Literal["left", "right"] = "left") -> Batch:
-    """Pad to the longest sequence. On the left the answers end together, so that few columns hold labels."""
+def collate(sequences: Sequences, pad_id: int, *, side: Literal["left", "right"] = "right") -> Batch:
+    """Pad to the longest sequence."""
     width = max(len(encoded.input_ids) for encoded, _ in sequences)
 
     def padded(values: Sequence[int], fill: int) -> list[int]:
         blank = [fill] * (width - len(values))
         return [*blank, *values] if side == "left" else [*values, *blank]
 
-    ids = torch.tensor([padded(encoded.input_ids, pad_id) for encoded, _ in sequences])
     mask = torch.tensor([padded([1] * len(encoded.input_ids), 0) for encoded, _ in sequences])
-    labels = torch.tensor([padded(encoded.labels, IGNORE_INDEX) for encoded, _ in sequences])
-    columns = (labels != IGNORE_INDEX).any(dim=0).nonzero().squeeze(1)  # (C,)
+    trained: list[tuple[int, int, float]] = []
+    for row, (encoded, weight) in enumerate(sequences):
+        begin = row * width + (width - len(encoded.input_ids) if side == "left" else 0)
+        trained += _trained_in(encoded, begin, weight)
     return Batch(
-        input_ids=ids,
+        torch.tensor([padded(encoded.input_ids, pad_id) for encoded, _ in sequences]),
+        (mask.cumsum(dim=1) - 1).clamp(min=0),
+        *_columns(trained),
         attention_mask=mask,
-        position_ids=(mask.cumsum(dim=1) - 1).clamp(min=0),
-        label_columns=columns - 1,
-        labels=labels[:, columns],
-        weights=torch.tensor([weight for _, weight in sequences], dtype=torch.float32),
     )
 
 
-@dataclass(frozen=True)
-class Plan:
-    """Which sequences each optimizer step reads.
+def _trained_in(encoded: Encoded, begin: int, weight: float) -> Iterator[tuple[int, int, float]]:
+    """What is trained in a sequence that stands at `begin`: places, labels and weights."""
+    for place, label in enumerate(encoded.labels):
+        if label != IGNORE_INDEX:
+            yield begin + place - 1, label, weight
 
-    A pure function of the seed and the step, so that a resumed run needs to
-    remember nothing but its step.
+
+def _columns(trained: Sequence[tuple[int, int, float]]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    places, labels, weights = zip(*trained, strict=True) if trained else ((), (), ())
+    return (
+        torch.tensor(places, dtype=torch.long),
+        torch.tensor(labels, dtype=torch.long),
+        torch.tensor(weights, dtype=torch.float32),
+    )
+
+
+def micro_batches(features: Sequence[Feature], size: int, pad_id: int, *, packed: bool) -> list[Batch]:
+    """A step's prompts in forward passes of at most `size` sequences (a prompt with one of its outputs).
+
+    A packed prompt is never parted: one with more outputs than `size` is a pass of its own.
     """
-
-    num_sequences: int
-    batch_size: int
-    num_steps: int
-    seed: int
-
-    @property
-    def steps_per_epoch(self) -> int:
-        return math.ceil(self.num_sequences / self.batch_size)
-
-    def epoch(self, step: int) -> float:
-        """Epochs done after `step` steps."""
-        return step / self.steps_per_epoch
-
-    def indices(self, step: int) -> list[int]:
-        """The sequences of step `step` (the first is 0)."""
-        epoch, index = divmod(step, self.steps_per_epoch)
-        order = np.random.default_rng(derived_seed(self.seed, "order", epoch)).permutation(self.num_sequences)
-        return [int(i) for i in order[index * self.batch_size : (index + 1) * self.batch_size]]
-
-
-def make_plan(num_sequences: int, settings: TrainingSettings, seed: int) -> Plan:
-    """The plan of a whole run."""
-    steps = math.ceil(settings.num_train_epochs * math.ceil(num_sequences / settings.batch_size))
-    return Plan(num_sequences, settings.batch_size, min(steps, settings.max_steps or steps), seed)
-
-
-def micro_batches(sequences: Sequences, size: int, pad_id: int) -> list[Batch]:
-    """A step's sequences in forward passes of at most `size`.
-
-    Sequences whose trained ids begin equally far from their end go together,
-    so that few logits are made in vain (they cost more than a padded token),
-    then those of like length.
-    """
-
-    def cost(pair: tuple[Encoded, float]) -> tuple[int, int]:
-        length = len(pair[0].input_ids)
-        return length - _first_trained(pair[0]), length
-
-    alike = sorted(sequences, key=cost, reverse=True)
+    if packed:
+        return [pack(row) for row in _rows(features, size)]
+    # Like lengths go together, so that little is padded.
+    alike = sorted(flatten(features), key=lambda pair: len(pair[0].input_ids), reverse=True)
     return [collate(alike[start : start + size], pad_id) for start in range(0, len(alike), size)]
 
 
-def _first_trained(encoded: Encoded) -> int:
-    """Where the first trained id stands: at `context_length`, or at an earlier answer that is trained too."""
-    earlier = encoded.labels[: encoded.context_length]
-    return next((place for place, label in enumerate(earlier) if label != IGNORE_INDEX), encoded.context_length)
+def _rows(features: Sequence[Feature], size: int) -> Iterator[list[Feature]]:
+    row: list[Feature] = []
+    room = size
+    for feature in features:
+        if row and len(feature.outputs) > room:
+            yield row
+            row, room = [], size
+        row.append(feature)
+        room -= len(feature.outputs)
+    if row:
+        yield row

@@ -17,12 +17,13 @@ from instructglm.core.errors import RunError
 from instructglm.core.progress import Bar, Progress
 from instructglm.core.seeds import derived_seed
 from instructglm.data.features import Feature
-from instructglm.training.batches import Batch, flatten, make_plan, micro_batches
+from instructglm.training.batches import Batch, micro_batches
 from instructglm.training.checkpoint import RunState, load_best, resume, save_best, save_checkpoint
 from instructglm.training.interrupt import deferred_interrupt
-from instructglm.training.loss import arithmetic, weighted_count, weighted_nats
+from instructglm.training.loss import arithmetic, has_plain_head, weighted_count, weighted_nats
 from instructglm.training.metrics_log import MetricsLog
 from instructglm.training.monitor import Check
+from instructglm.training.plan import make_plan
 from instructglm.tuning import TunedModel
 
 _CHECKS_PER_RUN = 10  # when eval_steps is not given
@@ -36,6 +37,8 @@ class Setting:
     dtype: torch.dtype
     pad_id: int
     seed: int
+    packed: bool = False
+    """Whether rows hold prompts with all their outputs, without padding."""
 
 
 def train(
@@ -75,15 +78,16 @@ class _Run:
     ) -> None:
         self.tuned, self.settings, self.setting, self.progress = tuned, settings, setting, progress
         self.checkpoints = folder / "checkpoints"
-        self.sequences = flatten(train_features)
-        self.validation = micro_batches(flatten(validation_features), 4 * settings.micro_batch_size, setting.pad_id)
-        self.plan = make_plan(len(self.sequences), settings, setting.seed)
+        self.features = train_features
+        self.validation = self._batches(validation_features, 4 * settings.micro_batch_size)
+        self.plan = make_plan(len(train_features), settings, setting.seed)
         self.eval_steps = settings.eval_steps or max(1, self.plan.num_steps // _CHECKS_PER_RUN)
         self.save_steps = settings.save_steps or self.eval_steps
         self.accelerator = Accelerator(cpu=setting.device.type == "cpu")
         if settings.gradient_checkpointing:
             tuned.checkpoint_gradients()
         self.model = self.accelerator.prepare(tuned.model)
+        self.plain_head = self._has_plain_head()
         self.optimizer = _optimizer(tuned, settings)
         self.scheduler = get_scheduler(
             settings.lr_scheduler_type,
@@ -118,11 +122,11 @@ class _Run:
     def _step(self, bar: Bar) -> None:
         """One optimizer step over the plan's next batch, in as many forward passes as it takes."""
         started = time.perf_counter()
-        chosen = [self.sequences[index] for index in self.plan.indices(self.state.step)]
-        batches = micro_batches(chosen, self.settings.micro_batch_size, self.setting.pad_id)
+        chosen = [self.features[index] for index in self.plan.indices(self.state.step)]
+        batches = self._batches(chosen, self.settings.micro_batch_size)
         total = weighted_count(batches)
         self.model.train()
-        loss = sum(self._backward(batch.to(self.setting.device), total) for batch in batches)
+        loss = sum(self._backward(batch, total) for batch in batches)
         grad_norm = self.accelerator.clip_grad_norm_(self.tuned.trainable().values(), self.settings.max_grad_norm)
         self._require_finite(self.state.step + 1, float(grad_norm), "gradient's norm")  # before it spoils the weights
         learning_rate = self.scheduler.get_last_lr()[0]
@@ -142,9 +146,21 @@ class _Run:
         self._log_step(loss, float(grad_norm), learning_rate, num_tokens, num_trained, seconds)
         bar.advance(1, loss=loss, tokens_per_s=num_tokens / seconds)
 
+    def _batches(self, features: Sequence[Feature], size: int) -> list[Batch]:
+        return micro_batches(features, size, self.setting.pad_id, packed=self.setting.packed)
+
+    def _nats(self, batch: Batch) -> torch.Tensor:
+        return weighted_nats(self.model, batch.to(self.setting.device), plain_head=self.plain_head)
+
+    def _has_plain_head(self) -> bool:
+        shortest = min(self.features, key=lambda feature: len(feature.context.input_ids))
+        self.model.eval()
+        with arithmetic(self.setting.device, self.setting.dtype):
+            return has_plain_head(self.model, self._batches([shortest], 1)[0].to(self.setting.device))
+
     def _backward(self, batch: Batch, total: float) -> float:
         with arithmetic(self.setting.device, self.setting.dtype):
-            nats = weighted_nats(self.model, batch)
+            nats = self._nats(batch)
         loss = nats / total
         self._require_finite(self.state.step + 1, loss.item(), "loss")
         self.accelerator.backward(loss)
@@ -196,7 +212,7 @@ class _Run:
     def _validation_loss(self) -> float:
         self.model.eval()
         with torch.no_grad(), arithmetic(self.setting.device, self.setting.dtype):
-            nats = [weighted_nats(self.model, batch.to(self.setting.device)).item() for batch in self.validation]
+            nats = [self._nats(batch).item() for batch in self.validation]
         return math.fsum(nats) / weighted_count(self.validation)
 
     def _finished(self) -> bool:

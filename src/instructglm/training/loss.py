@@ -2,37 +2,76 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from instructglm.data.templates import IGNORE_INDEX
+from instructglm.models.registration import SHARED_PREFIX
 from instructglm.training.batches import Batch
+from instructglm.training.head_loss import head_loss
 
 
-def weighted_nats(model: nn.Module, batch: Batch) -> torch.Tensor:
+def weighted_nats(model: nn.Module, batch: Batch, *, plain_head: bool = True) -> torch.Tensor:
     """The sum of weight x negative log-likelihood over the batch's trained tokens, a float32 scalar.
 
-    Logits are computed only for the columns that hold a label.
+    Logits are computed only where one predicts a label, some at a time. A
+    model that does more with them than its head does (`plain_head` is false)
+    computes all of them itself.
     """
-    logits = model(
-        input_ids=batch.input_ids,
-        attention_mask=batch.attention_mask,
-        position_ids=batch.position_ids,
-        logits_to_keep=batch.label_columns,
-        use_cache=False,
-    ).logits.float()  # (B, C, V)
-    nats = F.cross_entropy(
-        logits.flatten(0, 1), batch.labels.flatten(), ignore_index=IGNORE_INDEX, reduction="none"
-    ).view_as(batch.labels)  # (B, C)
-    return (nats.sum(dim=1) * batch.weights).sum()
+    if not plain_head:
+        logits = logits_at_labels(model, batch).float()
+        return (F.cross_entropy(logits, batch.labels, reduction="none") * batch.weights).sum()
+    with _headless(model) as head:
+        hidden = logits_at_labels(model, batch)  # (N, E)
+    return head_loss(head, hidden, batch.labels, batch.weights)
+
+
+def _inputs(model: nn.Module, batch: Batch) -> dict[str, Any]:
+    """The arguments of the forward pass."""
+    inputs = {"input_ids": batch.input_ids, "position_ids": batch.position_ids, "use_cache": False}
+    if batch.segments is None:
+        return inputs | {"attention_mask": batch.attention_mask}
+    attention: str = model.config._attn_implementation  # type: ignore[union-attr, assignment]
+    mask = batch.segments.stand_in() if attention == SHARED_PREFIX else batch.segments.mask()
+    if attention == "eager":  # adds what it is given to its scores
+        mask = torch.zeros(mask.shape).masked_fill_(~mask, torch.finfo(torch.float32).min)
+    return inputs | {"attention_mask": mask.to(batch.input_ids.device), "segments": batch.segments}
+
+
+def has_plain_head(model: nn.Module, batch: Batch) -> bool:
+    """Whether the model's logits are what its head makes of its hidden states, and nothing is done to them after."""
+    with torch.no_grad():
+        logits = logits_at_labels(model, batch)
+        with _headless(model) as head:
+            hidden = logits_at_labels(model, batch)
+        again = head(hidden)
+    return again.shape == logits.shape and bool(torch.allclose(again.float(), logits.float(), rtol=1e-2, atol=1e-2))
+
+
+def logits_at_labels(model: nn.Module, batch: Batch) -> torch.Tensor:
+    """What the model makes of the places that predict a label: (N, V)."""
+    outputs: torch.Tensor = model(**_inputs(model, batch)).logits  # (B, T, V)
+    return outputs.flatten(0, 1).index_select(0, batch.predicting)
+
+
+@contextmanager
+def _headless(model: Any) -> Iterator[nn.Module]:
+    """Within the block, the model returns hidden states in place of logits; yields the head."""
+    head = model.get_output_embeddings()
+    model.set_output_embeddings(nn.Identity())
+    try:
+        yield head
+    finally:
+        model.set_output_embeddings(head)
 
 
 def weighted_count(batches: list[Batch]) -> float:
     """The sum of weights over trained tokens: what a step's loss is divided by."""
-    return sum(float(((batch.labels != IGNORE_INDEX).sum(dim=1) * batch.weights).sum()) for batch in batches)
+    return sum(float(batch.weights.sum()) for batch in batches)
 
 
 def arithmetic(device: torch.device, dtype: torch.dtype) -> AbstractContextManager[object]:

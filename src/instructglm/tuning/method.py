@@ -38,6 +38,8 @@ class TunedModel:
     """How `save` writes `model`."""
     against_checkpointing: str = ""
     """Why no layer can be computed again in the backward pass, where that is so."""
+    against_packing: str = ""
+    """Why prompts cannot be read in one row with all their outputs, where that is so."""
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """The parameters that move, by name."""

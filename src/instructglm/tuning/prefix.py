@@ -19,6 +19,7 @@ from instructglm.models.chatglm.prefix import PrefixEncoder, config_with_prefix
 from instructglm.models.chatglm.prefix_files import save_prefix
 from instructglm.tuning.method import TunedModel, settle_dtypes
 
+_IN_CACHE = "its prefix of P-Tuning v2 lies in the cache, in front of one sequence a row"
 # transformers takes the cache away from a checkpointed layer, and with it the prefix, and trains on.
 _LOST = "tuning.method is prefix, and layers of this model that are computed again read no prefix"
 
@@ -58,4 +59,4 @@ def _in_the_cache(model: PreTrainedModel, settings: PrefixTuning, dtype: torch.d
     )
     adapted: PeftModel = get_peft_model(model, config)
     settle_dtypes(adapted, dtype)
-    return TunedModel(adapted, "adapter", against_checkpointing=_LOST)
+    return TunedModel(adapted, "adapter", against_checkpointing=_LOST, against_packing=_IN_CACHE)

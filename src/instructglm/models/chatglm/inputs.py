@@ -14,6 +14,7 @@ from instructglm.models.chatglm import layout
 from instructglm.models.chatglm.configuration import ChatGLMConfig
 from instructglm.models.guard import require_ids, require_length
 from instructglm.models.old_ids import OLD_IDS
+from instructglm.models.shared_prefix import Segments
 
 # Shapes: B rows, S tokens of this call.
 
@@ -65,6 +66,21 @@ def read_inputs(
         _require_readable(input_ids, positions, config)
     # transformers keeps documents apart only where there is no mask.
     return Inputs(positions, rows, None if packed else attention_mask, packed)
+
+
+def positions_of(segments: Segments, input_ids: torch.Tensor | None, cache: Cache | None) -> torch.Tensor:
+    """The linear positions of a packed row: (1, S).
+
+    Raises:
+        ModelError: the call is not one whole row of ids, without a cache, as long as the segments.
+    """
+    if input_ids is None or cache is not None or input_ids.shape != (1, segments.num_tokens):
+        found = "no input_ids" if input_ids is None else f"input_ids {tuple(input_ids.shape)}"
+        raise ModelError(
+            f"segments of {segments.num_tokens} tokens with {found}{' and a cache' if cache is not None else ''}",
+            hint="Give the whole packed row as input_ids (1, tokens), without past_key_values.",
+        )
+    return segments.positions().to(input_ids.device)
 
 
 def _says_padding(attention_mask: torch.Tensor | BlockMask | None) -> TypeGuard[torch.Tensor]:

@@ -17,12 +17,14 @@ numbers a document: `context_length`, the position of `<sop>`, and
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import torch
 from torch.nn.functional import pad
 
 from instructglm.core.errors import ModelError
 from instructglm.models.chatglm.configuration import ChatGLMConfig
+from instructglm.models.shared_prefix import Segments
 
 # Shapes: B rows, S tokens of this call, P tokens in the cache before it.
 
@@ -47,6 +49,11 @@ class Layout:
 
     def in_context(self) -> torch.Tensor:
         return self.positions < self.context_length  # (B, S)
+
+    def two_way(self, segments: Segments) -> Segments:
+        """With the contexts, all before `<sop>`, seen both ways."""
+        starts = [0, *accumulate(segments.lengths)][:-1]
+        return segments.with_two_way(self.context_length[0, starts].tolist())
 
     def blocks(self, past: int) -> torch.Tensor:
         """Equal numbers see each other both ways, -1 only looks back: transformers' block ids: (B, P + S)."""

@@ -7,6 +7,8 @@ from torch.nn.attention.flex_attention import BlockMask, create_block_mask
 from torch.nn.functional import pad
 
 from instructglm.core.errors import ModelError
+from instructglm.models.registration import SHARED_PREFIX
+from instructglm.models.shared_prefix import Segments
 
 # Shapes: B rows, Q queries, K keys.
 
@@ -30,6 +32,13 @@ def ready_mask(mask: torch.Tensor, attn_implementation: str) -> torch.Tensor | B
 
     batch_size, num_queries, num_keys = seen.shape
     return create_block_mask(look_up, batch_size, None, num_queries, num_keys, device=mask.device)
+
+
+def packed_mask(segments: Segments, attn_implementation: str, device: torch.device) -> torch.Tensor | BlockMask | None:
+    """The mask of a packed row; None where the attention reads the segments themselves."""
+    if attn_implementation == SHARED_PREFIX:
+        return None
+    return ready_mask(segments.mask().to(device), attn_implementation)
 
 
 def with_prefix(mask: torch.Tensor | BlockMask | None, length: int) -> torch.Tensor | BlockMask | None:

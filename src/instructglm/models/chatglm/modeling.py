@@ -28,10 +28,11 @@ from instructglm.core.errors import ModelError
 from instructglm.models.chatglm import layout
 from instructglm.models.chatglm.configuration import ChatGLMConfig
 from instructglm.models.chatglm.generation import ChatGLMGenerationMixin
-from instructglm.models.chatglm.inputs import Inputs, read_inputs
+from instructglm.models.chatglm.inputs import Inputs, positions_of, read_inputs
 from instructglm.models.chatglm.layers import ChatGLMAttention, ChatGLMBlock, inverse_frequencies, rotation
-from instructglm.models.chatglm.masks import ready_mask, with_prefix
+from instructglm.models.chatglm.masks import packed_mask, ready_mask, with_prefix
 from instructglm.models.chatglm.prefix import PrefixEncoder
+from instructglm.models.shared_prefix import Segments
 
 # Shapes: B rows, S tokens of this call, E hidden size, V vocabulary.
 
@@ -106,6 +107,7 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
         use_cache: bool | None = None,
         context_length: torch.Tensor | None = None,
         mask_position: torch.Tensor | None = None,
+        segments: Segments | None = None,
         **kwargs: Any,
     ) -> BaseModelOutputWithPast:
         """Hidden states after the final norm.
@@ -122,18 +124,26 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
             use_cache: return what was read, for a next call.
             context_length: (B,) position of `<sop>`; found in `input_ids` where it is not given.
             mask_position: (B,) position of the mask token, likewise.
+            segments: what one packed row holds: contexts, each with its outputs. Positions and mask follow from it.
             **kwargs: for the attention function.
 
         Raises:
             ModelError: a row has no `<sop>`, an id is not in the vocabulary, or the context is longer than
                 `max_sequence_length`.
         """
+        if segments is not None:
+            attention_mask, position_ids = None, positions_of(segments, input_ids, past_key_values)
         call = read_inputs(input_ids, inputs_embeds, attention_mask, position_ids, past_key_values, self.config)
         hidden = self.word_embeddings(input_ids) if inputs_embeds is None else inputs_embeds  # (B, S, E)
         if use_cache and past_key_values is None and not call.packed:
             past_key_values = DynamicCache(config=self.config)
-        place = self._lay_out(input_ids, call, context_length, mask_position)
-        mask = self.attention_mask(hidden, call.attention_mask, past_key_values, place)
+        place = self._lay_out(input_ids, call, context_length, mask_position, segments)
+        if segments is None:
+            mask = self.attention_mask(hidden, call.attention_mask, past_key_values, place)
+        else:
+            segments = place.two_way(segments)
+            mask = packed_mask(segments, self.config._attn_implementation, hidden.device)
+            kwargs["segments"] = segments
         prefix = None
         if self.prefix_encoder is not None:
             prefix = self.prefix_encoder(len(hidden), hidden.dtype)
@@ -159,8 +169,11 @@ class ChatGLMModel(ChatGLMPreTrainedModel):
         call: Inputs,
         context_length: torch.Tensor | None,
         mask_position: torch.Tensor | None,
+        segments: Segments | None,
     ) -> layout.Layout:
         documents = layout.documents(call.positions, packed=call.packed)
+        if segments is not None:
+            documents = segments.numbers().to(call.positions.device)
         if context_length is not None and mask_position is not None:
             return layout.Layout(call.positions, documents, context_length[:, None], mask_position[:, None])
         if input_ids is None:
