@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch.testing import assert_close
@@ -43,7 +45,7 @@ def tuned(folder, settings, seed=3):
     return METHODS[settings.method](model, settings, dtype=torch.float32, seed=seed)
 
 
-def run(folder, tmp_path, settings, **training):
+def run(folder, tmp_path, settings, *, packed=False, **training):
     """Train once; the losses, the gradient norms and the final weights."""
     chosen = TrainingSettings(
         **{"num_train_epochs": 2, "batch_size": 8, "micro_batch_size": 8, "learning_rate": 1e-2, "early_stopping": None}
@@ -51,7 +53,9 @@ def run(folder, tmp_path, settings, **training):
     )
     moved = tuned(folder, settings)
     data = features()
-    train(moved, data, data[:3], chosen, CPU, tmp_path, SilentProgress())
+    if packed:
+        moved.model.set_attn_implementation("shared_prefix")
+    train(moved, data, data[:3], chosen, replace(CPU, packed=packed), tmp_path, SilentProgress())
     lines = [line for line in read_metrics(tmp_path / "metrics.jsonl") if "grad_norm" in line]
     return [line["train_loss_nats_per_token"] for line in lines], [line["grad_norm"] for line in lines], moved.state()
 
@@ -71,6 +75,17 @@ def test_micro_batch_size_changes_nothing(tiny_model, tmp_path, settings, micro)
     assert_close(losses, other_losses, rtol=1e-5, atol=1e-6)
     assert_close(norms, other_norms, rtol=1e-4, atol=1e-6)
     assert_close(weights, other_weights, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("settings", METHOD_SETTINGS, ids=lambda settings: settings.method)
+@pytest.mark.parametrize("micro", [2, 64])
+def test_packing_changes_nothing(tiny_model, tmp_path, settings, micro):
+    calm = {"adam_epsilon": 1e-3}  # see above
+    losses, norms, weights = run(tiny_model, tmp_path / "padded", settings, **calm)
+    packed = run(tiny_model, tmp_path / "packed", settings, packed=True, micro_batch_size=micro, **calm)
+    assert_close(losses, packed[0], rtol=1e-5, atol=1e-6)
+    assert_close(norms, packed[1], rtol=1e-4, atol=1e-6)
+    assert_close(weights, packed[2], rtol=0, atol=1e-5)
 
 
 def test_loss_does_not_depend_on_padding_side_or_length(tiny_model):

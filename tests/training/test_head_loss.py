@@ -54,10 +54,13 @@ def test_without_gradients_the_same():
         assert_close(head_loss(head, hidden, labels, weights), plain(head, hidden, labels, weights), rtol=1e-6, atol=0)
 
 
-def test_in_bfloat16_as_near_as_autocast():
+@pytest.mark.parametrize("sure", [0.0, 1.0, 2.0])
+def test_in_bfloat16_as_near_as_autocast(sure):
+    """Also where the label is all but sure, and its gradient is the small difference of two numbers near 1."""
     torch.manual_seed(0)
-    head, hidden = nn.Linear(64, 50), torch.randn(30, 64, requires_grad=True)
-    labels, weights = torch.randint(0, 50, (30,)), torch.rand(30)
+    head, labels, weights = nn.Linear(64, 50), torch.randint(0, 50, (30,)), torch.rand(30)
+    direction = head.weight.detach()[labels]
+    hidden = (torch.randn(30, 64) + sure * 10 * direction / direction.norm(dim=1, keepdim=True)).requires_grad_()
     exact = torch.autograd.grad(plain(head, hidden, labels, weights), (hidden, head.weight))
     with torch.autocast("cpu", torch.bfloat16):
         ours = torch.autograd.grad(head_loss(head, hidden, labels, weights), (hidden, head.weight))

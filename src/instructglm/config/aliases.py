@@ -39,7 +39,7 @@ _OURS_TO_OTHERS = {
 }  # fmt: skip
 
 _IN_WORDS = {
-    "gradient_accumulation_steps": "here it follows from training.batch_size (sequences per optimizer step) and "
+    "gradient_accumulation_steps": "here it follows from training.batch_size (prompts per optimizer step) and "
     "training.micro_batch_size (sequences per forward pass)",
     "warmup_steps": "here it is called training.warmup_ratio, a share of all steps",
     "output_dir": "the folder is given on the command line: --out DIR",

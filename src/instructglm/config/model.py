@@ -19,4 +19,5 @@ class ModelSettings(Section):
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute. `auto` takes the first accelerator there is."""
     attn_implementation: Literal["auto", "eager", "sdpa", "flex_attention", "flash_attention_2"] = "auto"
-    """How attention is computed. `auto` is `eager` for short sequences on a CPU, where it is faster, else `sdpa`."""
+    """How attention is computed. `auto` is `eager` for short sequences on a CPU, where it is faster, else `sdpa`.
+    Packed training has an attention of its own; any other choice turns packing off."""

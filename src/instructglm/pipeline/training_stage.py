@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 
-from instructglm.config.experiment import Experiment
 from instructglm.config.loading import to_yaml
 from instructglm.core.errors import DataError, ModelError, RunError
 from instructglm.core.files import remove, replace_folder, sync_folder, write_text
@@ -21,7 +20,6 @@ from instructglm.data.features import Feature, encode_examples
 from instructglm.data.templates import Template, template_for
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
-from instructglm.models.registration import SHARED_PREFIX
 from instructglm.models.window import require_window
 from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
@@ -30,7 +28,7 @@ from instructglm.training.checkpoint import RunState, tensor_storage
 from instructglm.training.loop import Setting, train
 from instructglm.training.metrics_log import read_metrics
 from instructglm.training.monitor import verdict
-from instructglm.training.packing import against_packing
+from instructglm.training.packing import set_packed
 from instructglm.training.plan import make_plan
 from instructglm.tuning import METHODS, TunedModel
 
@@ -90,9 +88,7 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     device = choose_device(experiment.model.device)
     dtype = choose_dtype(experiment.model.dtype, device)
     attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
-    model, tokenizer = load(
-        experiment.model.name_or_path, attn_implementation=SHARED_PREFIX if _may_pack(experiment) else attention
-    )
+    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention)
     require_window(model, experiment.data.max_length)
     template = template_for(tokenizer)
     ledger = Ledger()
@@ -102,30 +98,34 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
     write_ledger(folder, ledger.entries)
     tuned = METHODS[experiment.tuning.method](model.to(device), experiment.tuning, dtype=dtype, seed=experiment.seed)
-    packed = _may_pack(experiment) and _packs(job, tuned, train_features, device, dtype)
-    if not packed:
-        tuned.model.set_attn_implementation(attention)
+    packed = _packed(job, tuned, [*train_features, *validation_features], device, dtype, attention)
     setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed)
     state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
     _save(tuned, tokenizer, folder / tuned.name)
-    card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), folder)
+    card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), packed, folder)
     write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
 
 
-def _may_pack(experiment: Experiment) -> bool:
-    return experiment.training.packing != "none" and experiment.model.attn_implementation == "auto"
-
-
-def _packs(job: Job, tuned: TunedModel, features: Sequence[Feature], device: torch.device, dtype: torch.dtype) -> bool:
-    """Whether rows are packed, as the experiment has it.
+def _packed(
+    job: Job,
+    tuned: TunedModel,
+    features: Sequence[Feature],
+    device: torch.device,
+    dtype: torch.dtype,
+    attention: str,
+) -> bool:
+    """Whether rows are packed: where the experiment lets it and the model can.
 
     Raises:
-        ModelError: they must be, and this model cannot.
+        ModelError: the experiment says they must be, and this model cannot.
     """
-    reason = against_packing(tuned, features, device, dtype)
-    if reason and job.experiment.training.packing == SHARED_PREFIX:
+    wanted = job.experiment.training.packing
+    if wanted == "none" or job.experiment.model.attn_implementation != "auto":
+        return False
+    reason = set_packed(tuned, features, device, dtype, otherwise=attention)
+    if reason and wanted == "shared_prefix":
         raise ModelError(
-            f"training.packing is {SHARED_PREFIX}, and this model cannot be packed: {reason}",
+            f"training.packing is shared_prefix, and this model cannot be packed: {reason}",
             hint="Set training.packing to auto or none.",
         )
     if reason:
@@ -168,7 +168,7 @@ def _pad_id(tokenizer: Any) -> int:
 
 
 def _card(
-    job: Job, tuned: TunedModel, state: RunState, num_prompts: int, num_sequences: int, folder: Path
+    job: Job, tuned: TunedModel, state: RunState, num_prompts: int, num_sequences: int, packed: bool, folder: Path
 ) -> TrainingCard:
     settings = job.experiment.training
     plan = make_plan(num_prompts, settings, job.experiment.seed)
@@ -193,6 +193,7 @@ def _card(
         settings={
             "num_train_prompts": num_prompts,
             "num_train_sequences": num_sequences,
+            "packed": packed,
             **job.experiment.tuning.model_dump(mode="json"),
             **settings.model_dump(mode="json"),
         },

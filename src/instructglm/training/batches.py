@@ -12,6 +12,8 @@ from instructglm.data.features import Feature
 from instructglm.data.templates import IGNORE_INDEX, Encoded
 from instructglm.models.shared_prefix import Segments
 
+_ROW = 16_384  # tokens of a packed row, unless one prompt alone has more: masks of an accelerator grow with its square
+
 # Shapes: B rows, T tokens, N labels.
 
 
@@ -28,11 +30,12 @@ class Batch:
     segments: Segments | None = None  # of a packed row
 
     def to(self, device: torch.device) -> Batch:
+        """The same on another device. Masks that are made of its segments go with it."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         moved: dict[str, Any] = {
             name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in values.items()
         }
-        return Batch(**moved)
+        return Batch(**moved | {"segments": self.segments and self.segments.fresh()})
 
     def num_tokens(self) -> int:
         """Tokens read, padding not counted."""
@@ -95,7 +98,7 @@ def collate(sequences: Sequences, pad_id: int, *, side: Literal["left", "right"]
 def _trained_in(encoded: Encoded, begin: int, weight: float) -> Iterator[tuple[int, int, float]]:
     """What is trained in a sequence that stands at `begin`: places, labels and weights."""
     for place, label in enumerate(encoded.labels):
-        if label != IGNORE_INDEX:
+        if label != IGNORE_INDEX and place:  # nothing predicts the first
             yield begin + place - 1, label, weight
 
 
@@ -122,12 +125,13 @@ def micro_batches(features: Sequence[Feature], size: int, pad_id: int, *, packed
 
 def _rows(features: Sequence[Feature], size: int) -> Iterator[list[Feature]]:
     row: list[Feature] = []
-    room = size
+    room, num_tokens = size, 0
     for feature in features:
-        if row and len(feature.outputs) > room:
+        length = len(feature.context.input_ids) + sum(map(len, feature.outputs))
+        if row and (len(feature.outputs) > room or num_tokens + length > _ROW):
             yield row
-            row, room = [], size
+            row, room, num_tokens = [], size, 0
         row.append(feature)
-        room -= len(feature.outputs)
+        room, num_tokens = room - len(feature.outputs), num_tokens + length
     if row:
         yield row

@@ -83,9 +83,7 @@ class _HeadLoss(torch.autograd.Function):
         with torch.autocast(hidden.device.type, enabled=False):
             for start in range(0, len(states), size):
                 part = slice(start, start + size)
-                logits = torch.mm(states[part], matrix.t(), out=buffer[: len(labels[part])])  # (C, V)
-                if bias is not None:
-                    logits += bias.to(dtype)
+                logits = _logits(states[part], matrix, bias, buffer[: len(labels[part])])
                 total += _turn_into_gradient(logits, labels[part], weights[part])
                 if of_hidden is not None:
                     torch.mm(logits, matrix, out=of_hidden[part])
@@ -106,18 +104,24 @@ class _HeadLoss(torch.autograd.Function):
         return (*of_inputs, None, None, None, None)
 
 
+def _logits(states: torch.Tensor, matrix: torch.Tensor, bias: torch.Tensor | None, out: torch.Tensor) -> torch.Tensor:
+    """(C, V), in `out`; the bias is added before anything is rounded."""
+    if bias is None:
+        return torch.mm(states, matrix.t(), out=out)
+    return torch.addmm(bias.to(matrix.dtype), states, matrix.t(), out=out)
+
+
 def _turn_into_gradient(logits: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """The chunk's loss; `logits` (C, V) then holds weight x (softmax - label), its gradient."""
     rows = torch.arange(len(labels), device=logits.device)
-    if logits.dtype == torch.float32:
-        logs = logits.logsumexp(dim=1)
-        nats = logs - logits[rows, labels]
-        logits.sub_(logs[:, None]).exp_()
-    else:  # in the logits' own dtype a probability would have three digits
-        exact = logits.float()
-        logs = exact.logsumexp(dim=1)
-        nats = logs - exact[rows, labels]
-        logits.copy_(exact.sub_(logs[:, None]).exp_())
-    logits[rows, labels] -= 1
-    logits.mul_(weights[:, None].to(logits.dtype))
+    exact = (
+        logits.float()
+    )  # itself where it is float32; in bfloat16, a label that is all but sure would have no gradient
+    logs = exact.logsumexp(dim=1)
+    nats = logs - exact[rows, labels]
+    exact.sub_(logs[:, None]).exp_()
+    exact[rows, labels] -= 1
+    exact.mul_(weights[:, None])
+    if exact is not logits:
+        logits.copy_(exact)
     return (nats * weights).sum()

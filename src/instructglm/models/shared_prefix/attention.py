@@ -1,7 +1,7 @@
 """Attention over a packed row (`attn_implementation="shared_prefix"`), example by example, without a mask of the row.
 
-On a CPU it is exact attention in one of three forms, whichever is faster at
-the length: written out with a backward pass of its own (torch's fused kernel
+On a CPU it is exact attention in one of two forms, whichever is faster at the
+length: written out with a backward pass of its own (torch's fused kernel
 spends more on going backward over some hundred tokens in bfloat16 than the
 matrix products take), or fused, of which a causal sequence needs no mask. On
 an accelerator it is flex attention with a block mask of the row.

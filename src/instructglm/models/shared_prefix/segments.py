@@ -105,7 +105,7 @@ class Segments:
 
     def seen(self, index: int, prefix: int, device: torch.device) -> torch.Tensor:
         """`Bounds.seen` of one example. As what follows, it is made once for all layers."""
-        return self._once((index, prefix, device), lambda: self.examples[index].seen(prefix).to(device))
+        return self._once((self.examples[index], prefix, device), lambda: self.examples[index].seen(prefix).to(device))
 
     def bias(self, index: int, prefix: int, dtype: torch.dtype, device: torch.device) -> torch.Tensor:
         """The same as numbers to add to scores: 0 where seen, else -inf: (L, P + L)."""
@@ -114,7 +114,7 @@ class Segments:
             seen = self.seen(index, prefix, device)
             return torch.zeros(seen.shape, dtype=dtype, device=device).masked_fill_(~seen, -torch.inf)
 
-        return self._once((index, prefix, dtype, device), make)
+        return self._once((self.examples[index], prefix, dtype, device), make)
 
     def block_mask(self, prefix: int, device: torch.device) -> BlockMask:
         """What the whole row sees, for flex attention."""
@@ -125,6 +125,10 @@ class Segments:
             self._made[key] = make()
         made: Made = self._made[key]
         return made
+
+    def fresh(self) -> Segments:
+        """The same without the masks that were made for it."""
+        return Segments(self.examples)
 
     @cached_property
     def _made(self) -> dict[tuple[Hashable, ...], Any]:

@@ -17,12 +17,12 @@ def written_out(
     Args:
         query: (H, L, D)
         key: (G, K, D)
-        value: (G, K, D)
+        value: (G, K, E), often with E = D
         bias: (L, K), added to the scores: 0 where a key is seen, else -inf.
         scale: what the scores are multiplied by.
 
     Returns:
-        (H, L, D)
+        (H, L, E)
     """
     num_heads, length, size = query.shape
     groups = key.shape[0]
@@ -30,7 +30,7 @@ def written_out(
     # The heads that share keys lie one below the other: nothing is copied for them, and their gradients add up.
     rows = query.reshape(groups, share * length, size)
     mixed: torch.Tensor = _Attention.apply(rows, key, value, bias.repeat(share, 1), scale)  # type: ignore[no-untyped-call]
-    return mixed.reshape(num_heads, length, size)
+    return mixed.reshape(num_heads, length, value.shape[-1])
 
 
 class _Attention(torch.autograd.Function):
