@@ -237,3 +237,11 @@ def test_a_file_as_a_part_of_the_path_is_told_as_such(write: Any) -> None:
     path = write(MINIMAL) / "experiment.yaml"
     with pytest.raises(ConfigError, match="cannot be read: Not a directory"):
         load_experiment(path)
+
+
+def test_packing_and_another_attention_exclude_each_other(write: Any) -> None:
+    path = write(MINIMAL)
+    with pytest.raises(ConfigError) as caught:
+        load_experiment(path, ["training.packing=shared_prefix", "model.attn_implementation=sdpa"])
+    assert "model.attn_implementation is sdpa, and training.packing is shared_prefix" in str(caught.value)
+    assert load_experiment(path, ["model.attn_implementation=sdpa"]).training.packing == "auto"
