@@ -1,4 +1,4 @@
-"""ChatGLM-6B's attention paths: a forward and backward pass of a small native model, eager against sdpa.
+"""ChatGLM-6B's attention paths: a forward and backward pass of a small native model, eager against sdpa and packed.
 
     python benchmarks/chatglm_attention.py [--repeats 5] [--device cpu] [--dtype float32]
 
@@ -19,7 +19,7 @@ import sys
 import time
 
 BATCH, LENGTH = 4, 512
-PATHS = ("eager", "sdpa")
+PATHS = ("eager", "sdpa", "shared_prefix")
 
 
 def main() -> None:
@@ -103,6 +103,13 @@ def make(path: str, device, dtype):
     ids[:, LENGTH // 2 - 1], ids[:, LENGTH // 2] = config.gmask_token_id, config.bos_token_id
     labels = ids.clone()
     labels[:, : LENGTH // 2] = -100
+    if path == "shared_prefix":  # the same sequences one after the other in one row
+        from instructglm.models.shared_prefix import Segments
+
+        segments = Segments.of([(LENGTH // 2 + 1, [LENGTH // 2 - 1])] * BATCH)
+        return model, {
+            "input_ids": ids.view(1, -1), "labels": labels.view(1, -1), "segments": segments, "use_cache": False,
+        }  # fmt: skip
     return model, {"input_ids": ids, "labels": labels, "use_cache": False}
 
 

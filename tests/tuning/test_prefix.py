@@ -145,7 +145,7 @@ class TestTraining:
         with pytest.raises(MemoryError):
             run(cut, name, tmp_path / "cut", num_train_epochs=4)
         again = tune(name)
-        assert run(again, name, tmp_path / "cut", num_train_epochs=4).resumed_at == (4,)
+        assert run(again, name, tmp_path / "cut", num_train_epochs=4).resumed_at == (8,)
         assert all(torch.equal(weight, whole.state()[key]) for key, weight in again.state().items())
         losses = [
             [
