@@ -65,8 +65,9 @@ def test_micro_batches_hold_every_sequence_once(conversations, size):
     assert all(len(batch.input_ids) <= size for batch in padded)
     assert sum(len(batch.input_ids) for batch in padded) == len(expected)
     packed = micro_batches(features, size, PAD, packed=True)
-    assert all(batch.segments.num_sequences <= size or len(batch.segments.examples) == 1 for batch in packed)
-    assert sum(batch.segments.num_sequences for batch in packed) == len(expected)
+    held = [[len(one.outputs) for one in batch.segments.examples] for batch in packed]
+    assert all(sum(row) <= size or len(row) == 1 for row in held)
+    assert sum(map(sum, held)) == len(expected)
     assert weighted_count(packed) == pytest.approx(weighted_count(padded))
 
 

@@ -100,3 +100,9 @@ def test_logits_that_are_not_the_heads_own_are_made_by_the_model(kind, changes, 
                 loss = model(input_ids=torch.tensor([encoded.input_ids]), labels=labels).loss
                 theirs += weight * loss.item() * int((labels != -100).sum())
     assert ours == pytest.approx(theirs, rel=1e-5)
+
+
+def test_a_head_of_nothing_but_zeros_is_no_reason():
+    model = tuned("llama")
+    torch.nn.init.zeros_(model.model.lm_head.weight)
+    assert packed(model, features()) is None

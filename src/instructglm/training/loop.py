@@ -88,6 +88,8 @@ class _Run:
             tuned.checkpoint_gradients()
         self.model = self.accelerator.prepare(tuned.model)
         self.plain_head = self._has_plain_head()
+        if not self.plain_head:
+            progress.say("this model changes its logits after the head: they are made whole, which takes more memory")
         self.optimizer = _optimizer(tuned, settings)
         self.scheduler = get_scheduler(
             settings.lr_scheduler_type,

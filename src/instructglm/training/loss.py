@@ -36,10 +36,13 @@ def _inputs(model: nn.Module, batch: Batch) -> dict[str, Any]:
     if batch.segments is None:
         return inputs | {"attention_mask": batch.attention_mask}
     attention: str = model.config._attn_implementation  # type: ignore[union-attr, assignment]
-    mask = batch.segments.stand_in() if attention == SHARED_PREFIX else batch.segments.mask()
+    device = batch.input_ids.device
+    if attention == SHARED_PREFIX:
+        return inputs | {"attention_mask": batch.segments.stand_in(device), "segments": batch.segments}
+    mask = batch.segments.mask()  # the reference: as large as the square of the row
     if attention == "eager":  # adds what it is given to its scores
         mask = torch.zeros(mask.shape).masked_fill_(~mask, torch.finfo(torch.float32).min)
-    return inputs | {"attention_mask": mask.to(batch.input_ids.device), "segments": batch.segments}
+    return inputs | {"attention_mask": mask.to(device), "segments": batch.segments}
 
 
 def has_plain_head(model: nn.Module, batch: Batch) -> bool:
@@ -47,6 +50,8 @@ def has_plain_head(model: nn.Module, batch: Batch) -> bool:
     try:
         with torch.no_grad(), _headless(model, _Large()):
             outputs = logits_at_labels(model, batch).float()
+    except torch.OutOfMemoryError:
+        raise
     except Exception:  # whatever a model may want of its head
         return False
     return torch.equal(outputs, _Large.values(len(outputs), outputs))

@@ -69,14 +69,14 @@ def _tried(tuned: TunedModel, features: Sequence[Feature], device: torch.device,
     finally:
         tuned.model.train(training)
     spread = float(alone.std())
-    apart = float((packed - alone).square().mean().sqrt()) / spread
-    if not apart <= _TOLERANCE[dtype]:  # nor is it a number that is none
-        return f"its logits differ by {apart:.2g} of their spread from those of the sequences alone"
+    apart = float((packed - alone).square().mean().sqrt())
+    if not apart <= _TOLERANCE[dtype] * spread:  # nor is it a number that is none
+        return f"its logits differ by {apart:.2g} from those of the sequences alone, and spread over {spread:.2g}"
     changed = len(tried[0].outputs[0])
-    leak = float((packed - others)[changed:].abs().max()) / spread
+    leak = float((packed - others)[changed:].abs().max())
     # With experts, it also changes how many tokens each of them multiplies, and by that the rounding.
     allowed = _TOLERANCE[dtype] if any("experts" in key for key in tuned.model.config.to_dict()) else _LEAK  # type: ignore[union-attr, operator]
-    return None if leak <= allowed else "a sequence changes with what stands beside it"
+    return None if leak <= allowed * spread else "a sequence changes with what stands beside it"
 
 
 def _to_try(features: Sequence[Feature]) -> list[Feature]:

@@ -77,7 +77,7 @@ def alone(ids: torch.Tensor, sizes=SIZES):
 
 def read(model, ids, segments, attention="shared_prefix"):
     model.set_attn_implementation(attention)
-    mask = segments.stand_in() if attention == "shared_prefix" else segments.mask()
+    mask = segments.stand_in(ids.device) if attention == "shared_prefix" else segments.mask()
     if attention == "eager":
         mask = torch.zeros(mask.shape).masked_fill(~mask, torch.finfo(torch.float32).min)
     inputs = {"position_ids": segments.positions(), "attention_mask": mask, "segments": segments, "use_cache": False}
@@ -158,7 +158,7 @@ def test_what_is_seen_is_the_context_and_the_own_output():
 
 
 def test_the_stand_in_takes_no_memory():
-    stand_in = Segments.of([(1000, [500, 500])] * 50).stand_in()
+    stand_in = Segments.of([(1000, [500, 500])] * 50).stand_in(torch.device("cpu"))
     assert stand_in.shape == (1, 1, 100_000, 100_000)
     assert stand_in.untyped_storage().nbytes() == 1
 

@@ -30,10 +30,6 @@ class Bounds:
     def length(self) -> int:
         return self.context + sum(self.outputs)
 
-    @property
-    def num_sequences(self) -> int:
-        return max(1, len(self.outputs))
-
     def positions(self) -> list[int]:
         """Every output counts on from where the context ends."""
         return [*range(self.context), *(self.context + place for length in self.outputs for place in range(length))]
@@ -75,11 +71,6 @@ class Segments:
     def num_tokens(self) -> int:
         return sum(self.lengths)
 
-    @property
-    def num_sequences(self) -> int:
-        """How many rows the same would be without packing."""
-        return sum(example.num_sequences for example in self.examples)
-
     def positions(self) -> torch.Tensor:
         """(1, T), what the model takes as `position_ids`."""
         return torch.tensor([[place for example in self.examples for place in example.positions()]])
@@ -99,9 +90,9 @@ class Segments:
             start = stop
         return whole[None, None]
 
-    def stand_in(self) -> torch.Tensor:
-        """A mask (1, 1, T, T) of no size: with it, transformers makes none of its own."""
-        return torch.zeros((), dtype=torch.bool).expand(1, 1, self.num_tokens, self.num_tokens)
+    def stand_in(self, device: torch.device) -> torch.Tensor:
+        """A mask (1, 1, T, T) of no size, unless it is copied: with it, transformers makes none of its own."""
+        return torch.zeros((), dtype=torch.bool, device=device).expand(1, 1, self.num_tokens, self.num_tokens)
 
     def seen(self, index: int, prefix: int, device: torch.device) -> torch.Tensor:
         """`Bounds.seen` of one example. As what follows, it is made once for all layers."""
