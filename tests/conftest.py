@@ -11,6 +11,11 @@ from pathlib import Path
 
 import pytest
 
+# One thread for torch, here and in the processes that tests start: the models of the tests are so small that two mostly
+# wait for each other. Set while this file is read, because torch looks once, and the conftest.py of a folder below may
+# import it before any hook runs; another number of threads here than in a process started later rounds otherwise.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
@@ -22,12 +27,6 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_configure() -> None:
-    """One thread for torch, here and in the processes that tests start.
-
-    The models of the tests are so small that two threads mostly wait for each
-    other: with another process on the machine, training takes ten times as long.
-    """
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
     # torch's compiler imports setuptools, which wants to have come before the standard library's distutils.
     with suppress(ImportError):
         importlib.import_module("setuptools")

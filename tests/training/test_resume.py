@@ -88,7 +88,8 @@ def test_killed_run_ends_bit_equal_to_an_uninterrupted_one(tiny_model, tmp_path)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
     assert start(tiny_model, cut).wait() == 0
-    assert losses(cut) == losses(whole)
+    pairs = zip(losses(cut), losses(whole), strict=True)
+    assert [pair for pair in pairs if pair[0] != pair[1]][:1] == []  # the first that differs, if one does
     name = "adapter/adapter_model.safetensors"
     assert (cut / name).read_bytes() == (whole / name).read_bytes()
     state = json.loads(next((cut / "checkpoints").glob("step-*/state.json")).read_text())
