@@ -1,6 +1,6 @@
 """ChatGLM-6B's attention paths: a forward and backward pass of a small native model, eager against sdpa and packed.
 
-    python benchmarks/chatglm_attention.py [--repeats 5] [--device cpu] [--dtype float32]
+    python benchmarks/chatglm_attention.py [--repeats 5] [--device cpu] [--dtype float32] [--heads 16]
 
 4 layers, hidden size 1024, a batch of 4 x 512 tokens of which the first half is the context. Each figure is the
 median over fresh processes, the paths taken in turn; within one, of five passes after two that warm up.
@@ -27,16 +27,17 @@ def main() -> None:
     arguments.add_argument("--repeats", type=int, default=5)
     arguments.add_argument("--device", default="cpu")
     arguments.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))
+    arguments.add_argument("--heads", type=int, default=16, help="ChatGLM-6B has 32, of 128 channels each")
     arguments.add_argument("--one", choices=(*PATHS, "flex_attention"), help="measure one, print JSON")
     chosen = arguments.parse_args()
     if chosen.one:
-        print(json.dumps(measure(chosen.one, chosen.device, chosen.dtype)))
+        print(json.dumps(measure(chosen.one, chosen.device, chosen.dtype, chosen.heads)))
         return
     paths = (*PATHS, "flex_attention") if chosen.device != "cpu" else PATHS  # flex has no backward pass on a CPU
     runs: dict[str, list[dict[str, float]]] = {path: [] for path in paths}
     for _ in range(chosen.repeats):
         for path in paths:
-            runs[path].append(fresh(path, chosen.device, chosen.dtype))
+            runs[path].append(fresh(path, chosen.device, chosen.dtype, chosen.heads))
     report(runs)
 
 
@@ -52,15 +53,16 @@ def report(runs: dict[str, list[dict[str, float]]]) -> None:
         print(f"| {path} | {speed} | {middle[path] / middle['eager']:.2f} | {shown} |")
 
 
-def fresh(path: str, device: str, dtype: str) -> dict[str, float]:
+def fresh(path: str, device: str, dtype: str, heads: int) -> dict[str, float]:
     command = [sys.executable, __file__, "--one", path, "--device", device, "--dtype", dtype]
+    command += ["--heads", str(heads)]
     return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1])
 
 
-def measure(path: str, device: str, dtype: str) -> dict[str, float]:
+def measure(path: str, device: str, dtype: str, heads: int) -> dict[str, float]:
     import torch
 
-    model, batch = make(path, torch.device(device), getattr(torch, dtype))
+    model, batch = make(path, torch.device(device), getattr(torch, dtype), heads)
     kept = {"all": 0, "per_head": 0}
 
     def count(tensor: torch.Tensor) -> torch.Tensor:
@@ -79,7 +81,7 @@ def measure(path: str, device: str, dtype: str) -> dict[str, float]:
     return {"tokens_per_s": speed, "peak": peak, "kept": kept["all"], "per_head": kept["per_head"]}
 
 
-def make(path: str, device, dtype):
+def make(path: str, device, dtype, heads: int):
     import torch
 
     from instructglm.models.chatglm.configuration import ChatGLMConfig
@@ -90,7 +92,7 @@ def make(path: str, device, dtype):
         vocab_size=4096,
         hidden_size=1024,
         num_layers=4,
-        num_attention_heads=16,
+        num_attention_heads=heads,
         inner_hidden_size=4096,
         mask_token_id=4000,
         gmask_token_id=4001,

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from transformers import get_scheduler
 
 from instructglm.config.training import TrainingSettings
 from instructglm.core.errors import RunError
@@ -23,6 +22,7 @@ from instructglm.training.interrupt import deferred_interrupt
 from instructglm.training.loss import arithmetic, has_plain_head, weighted_count, weighted_nats
 from instructglm.training.metrics_log import MetricsLog
 from instructglm.training.monitor import Check
+from instructglm.training.optimizers import make_optimizer, make_schedule
 from instructglm.training.plan import make_plan
 from instructglm.tuning import TunedModel
 
@@ -90,17 +90,11 @@ class _Run:
         self.plain_head = self._has_plain_head()
         if not self.plain_head:
             progress.say("this model changes its logits after the head: they are made whole, which takes more memory")
-        self.optimizer = _optimizer(tuned, settings)
-        self.scheduler = get_scheduler(
-            settings.lr_scheduler_type,
-            self.optimizer,
-            num_warmup_steps=math.ceil(settings.warmup_ratio * self.plan.num_steps),
-            num_training_steps=self.plan.num_steps + 1,
-        )
+        self.optimizer = make_optimizer(tuned, settings)
         torch.manual_seed(derived_seed(setting.seed, "dropout"))
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         self.state = resume(self.checkpoints, tuned, self.optimizer)
-        self._set_schedule()
+        self.scheduler = make_schedule(self.optimizer, settings, self.plan.num_steps, self.state.step)
         self.log = MetricsLog(folder / "metrics.jsonl", self.state.step)
 
     def go(self) -> RunState:
@@ -131,7 +125,7 @@ class _Run:
         loss = sum(self._backward(batch, total) for batch in batches)
         grad_norm = self.accelerator.clip_grad_norm_(self.tuned.trainable().values(), self.settings.max_grad_norm)
         self._require_finite(self.state.step + 1, float(grad_norm), "gradient's norm")  # before it spoils the weights
-        learning_rate = self.scheduler.get_last_lr()[0]
+        learning_rate = float(self.scheduler.get_last_lr()[0])
         self.optimizer.step()
         self.scheduler.step()
         self.optimizer.zero_grad(set_to_none=True)
@@ -230,24 +224,3 @@ class _Run:
             self._require_finite(
                 self.state.step, float(weight.detach().float().abs().max()), f"largest weight of {name}"
             )
-
-    def _set_schedule(self) -> None:
-        """Step n (from 1) has the schedule's n-th rate, resumed or not.
-
-        Schedules begin and end at 0; taken from 0, the first step of a warm-up
-        would move nothing, and a run of one step would not train at all.
-        """
-        self.scheduler.last_epoch = self.state.step
-        self.optimizer._opt_called = True  # type: ignore[attr-defined]  # it would warn of a step before the first
-        self.scheduler.step()
-
-
-def _optimizer(tuned: TunedModel, settings: TrainingSettings) -> torch.optim.AdamW:
-    return torch.optim.AdamW(
-        tuned.trainable().values(),
-        lr=settings.learning_rate,
-        betas=(settings.adam_beta1, settings.adam_beta2),
-        eps=settings.adam_epsilon,
-        weight_decay=settings.weight_decay,
-        fused=True,
-    )
