@@ -1,6 +1,6 @@
 """ChatGLM-6B's attention paths: a forward and backward pass of a small native model, eager against sdpa and packed.
 
-    python benchmarks/chatglm_attention.py [--repeats 5] [--device cpu] [--dtype float32] [--heads 16]
+    python benchmarks/chatglm_attention.py [--repeats 5] [--device cpu] [--dtype float32] [--heads 32]
 
 4 layers, hidden size 1024, a batch of 4 x 512 tokens of which the first half is the context. Each figure is the
 median over fresh processes, the paths taken in turn; within one, of five passes after two that warm up.
@@ -27,7 +27,7 @@ def main() -> None:
     arguments.add_argument("--repeats", type=int, default=5)
     arguments.add_argument("--device", default="cpu")
     arguments.add_argument("--dtype", default="float32", choices=("float32", "bfloat16", "float16"))
-    arguments.add_argument("--heads", type=int, default=16, help="ChatGLM-6B has 32, of 128 channels each")
+    arguments.add_argument("--heads", type=int, default=32, help="ChatGLM-6B has 32")
     arguments.add_argument("--one", choices=(*PATHS, "flex_attention"), help="measure one, print JSON")
     chosen = arguments.parse_args()
     if chosen.one:

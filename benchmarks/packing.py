@@ -1,17 +1,21 @@
-"""Training speed and memory: packed rows against padded ones, and against transformers' Trainer with PEFT.
+"""Training speed and memory: packed rows against padded ones, transformers' Trainer with PEFT, and TRL.
 
-    python benchmarks/packing.py --data dolly_3k.jsonl --repeats 3 --dtype bfloat16
+    python benchmarks/packing.py --data dolly_3k.jsonl --repeats 3 --dtype bfloat16 --peers peers/bin/python
 
 Every variant runs in a fresh process, the variants in turn. All train LoRA of rank 8 on all linear layers of the
-embedded model, on the same encoded records, with the same optimizer. `--data` is a JSON lines file (instruction, input,
-output), or a natural-instructions task, of which the instances with `--outputs` different outputs are taken.
+embedded model, on the same encoded records, with the same optimizer and rate. `--data` is a JSON lines file
+(instruction, input, output), or a natural-instructions task, of which the instances with `--outputs` different outputs
+are taken. Real tokens are those of the sequences, each with its prompt; padding does not count, and what a packed row
+reads once counts as often as copies have it.
+
+`program` is the training command's own loop, `packed` its arithmetic alone, `padded` the same without packing.
+`peers.py` says what the others are, and how to make their environment.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
 import statistics
 import subprocess
@@ -21,8 +25,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-VARIANTS = ("packed", "padded", "trainer-grouped", "trainer-random")
+OURS = ("packed", "program", "padded")
+PEERS = ("trainer-random", "trainer-grouped", "trl", "trl-kept", "trl-packing")
+VARIANTS = (*OURS, *PEERS)
 WARM_UP = 2  # steps
+MAX_LENGTH = 512
 
 
 def main() -> None:
@@ -33,39 +40,62 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8, help="timed optimizer steps")
     parser.add_argument("--batch", type=int, default=8, help="sequences an optimizer step and a forward pass")
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--peers", default=sys.executable, help="the Python that has the other frameworks")
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
-    parser.add_argument("--one", choices=VARIANTS, help=argparse.SUPPRESS)
+    parser.add_argument("--one", choices=OURS, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.one:
         print(json.dumps(measure(given.one, given)))
         return
-    found: dict[str, list[dict[str, float]]] = {variant: [] for variant in given.variants}
-    for _ in range(given.repeats):
-        for variant, runs in found.items():
-            command = [sys.executable, *sys.argv, "--one", variant]
-            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            runs.append(json.loads(output.splitlines()[-1]))
-            print(variant, runs[-1], file=sys.stderr, flush=True)
-    print("| variant | real tokens/s (min to max) | trained tokens/s | peak memory, MiB | loss of the first step |")
-    print("|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as folder:
+        commands = {variant: command_of(variant, given, Path(folder)) for variant in given.variants}
+        report(runs_of(commands, given.repeats))
+
+
+def command_of(variant: str, given: argparse.Namespace, folder: Path) -> list[str]:
+    if variant in OURS:
+        return [sys.executable, *sys.argv, "--one", variant]
+    from instructglm.models.embedded import embedded_folder
+
+    rows = folder / "rows.jsonl"
+    if not rows.exists():
+        rows.write_text("".join(f"{json.dumps(row)}\n" for row in sequences(read_features(given))))
+    script = str(Path(__file__).with_name("peers.py"))
+    settings = ["--model", str(embedded_folder()), "--rows", str(rows), "--dtype", given.dtype]
+    return [given.peers, script, variant, *settings, "--batch", str(given.batch)]
+
+
+def runs_of(commands: dict[str, list[str]], repeats: int) -> dict[str, list[dict[str, float]]]:
+    found: dict[str, list[dict[str, float]]] = {variant: [] for variant in commands}
+    for _ in range(repeats):
+        for variant, command in commands.items():
+            output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+            found[variant].append(json.loads(output.splitlines()[-1]))
+            print(variant, found[variant][-1], file=sys.stderr, flush=True)
+    return found
+
+
+def report(found: dict[str, list[dict[str, float]]]) -> None:
+    print("| variant | real tokens/s (min to max) | trained tokens/s | tokens a sequence | peak, MiB | first loss |")
+    print("|---|---|---|---|---|---|")
     for variant, runs in found.items():
         middle = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
         low, high = (bound(run["tokens_per_s"] for run in runs) for bound in (min, max))
         print(
             f"| {variant} | {middle['tokens_per_s']:.0f} ({low:.0f} to {high:.0f}) | {middle['trained_per_s']:.0f} "
-            f"| {middle['peak_mib']:.0f} | {middle['first_loss']:.4f} |"
+            f"| {middle['tokens_per_sequence']:.0f} | {middle['peak_mib']:.0f} | {middle['first_loss']:.4f} |"
         )
 
 
 def measure(variant: str, given: argparse.Namespace) -> dict[str, float]:
-    """One variant in this process."""
-    features = read_features(given.data, given.outputs, (given.steps + WARM_UP) * given.batch // given.outputs)
-    run = trainer if variant.startswith("trainer") else ours
-    return run(variant, features, given) | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    """One of our variants in this process."""
+    features = read_features(given)
+    found = program(features, given) if variant == "program" else bare_loop(variant, features, given)
+    return found | {"peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
-def read_features(path: Path, num_outputs: int, count: int) -> list[Any]:
-    """The first `count` records as our data stage encodes them, in a random but fixed order."""
+def read_features(given: argparse.Namespace) -> list[Any]:
+    """As many of the first records as the steps take, as our data stage encodes them, in a random but fixed order."""
     import random
 
     from instructglm.core.ledger import Ledger
@@ -73,11 +103,12 @@ def read_features(path: Path, num_outputs: int, count: int) -> list[Any]:
     from instructglm.data.templates import template_for
     from instructglm.models.loading import load_tokenizer
 
+    count = (given.steps + WARM_UP) * given.batch // given.outputs
     template = template_for(load_tokenizer("embedded"))
-    examples = [one for one in read_examples(path) if len(one.outputs) >= num_outputs]
+    examples = [one for one in read_examples(given.data) if len(one.outputs) >= given.outputs]
     random.Random(0).shuffle(examples)
-    examples = [one.model_copy(update={"outputs": one.outputs[:num_outputs]}) for one in examples]
-    features = encode_examples(examples, template, max_length=512, overlong="drop", ledger=Ledger())
+    examples = [one.model_copy(update={"outputs": one.outputs[: given.outputs]}) for one in examples]
+    features = encode_examples(examples, template, max_length=MAX_LENGTH, overlong="drop", ledger=Ledger())
     return (features * (1 + count // len(features)))[:count]
 
 
@@ -97,24 +128,41 @@ def read_examples(path: Path) -> list[Any]:
     return [example(instruction, row["input"], list(dict.fromkeys(row["output"]))) for row in task["Instances"]]
 
 
-def ours(variant: str, features: list[Any], given: argparse.Namespace) -> dict[str, float]:
+def sequences(features: list[Any]) -> list[dict[str, list[int]]]:
+    """Every output with a copy of its prompt."""
+    return [
+        {"input_ids": encoded.input_ids, "labels": encoded.labels}
+        for feature in features
+        for encoded, _ in feature.sequences()
+    ]
+
+
+def opened(given: argparse.Namespace, *, packed: bool) -> Any:
     import torch
 
     from instructglm.config.tuning import LoraTuning
     from instructglm.models.loading import load
-    from instructglm.training.batches import micro_batches
-    from instructglm.training.loss import arithmetic, weighted_count, weighted_nats
     from instructglm.tuning import METHODS
 
-    packed, dtype = variant == "packed", getattr(torch, given.dtype)
     # padded at its best: what the program itself takes where it does not pack
     attention = "shared_prefix" if packed else "eager" if given.dtype == "bfloat16" else "sdpa"
     model, _ = load("embedded", attn_implementation=attention)
-    tuned = METHODS["lora"](model, LoraTuning(), dtype=dtype, seed=1)
+    return METHODS["lora"](model, LoraTuning(), dtype=getattr(torch, given.dtype), seed=1)
+
+
+def bare_loop(variant: str, features: list[Any], given: argparse.Namespace) -> dict[str, float]:
+    """The arithmetic of a run and nothing around it."""
+    import torch
+
+    from instructglm.training.batches import micro_batches
+    from instructglm.training.loss import arithmetic, weighted_count, weighted_nats
+
+    packed, dtype = variant == "packed", getattr(torch, given.dtype)
+    tuned = opened(given, packed=packed)
     tuned.model.train()
     optimizer = torch.optim.AdamW(tuned.trainable().values(), lr=1e-4, fused=True)
     prompts = given.batch // given.outputs
-    tokens = trained = seconds = first = 0.0
+    seconds = first = 0.0
     for step in range(given.steps + WARM_UP):
         chosen = features[step * prompts : (step + 1) * prompts]
         started = time.perf_counter()
@@ -125,77 +173,48 @@ def ours(variant: str, features: list[Any], given: argparse.Namespace) -> dict[s
                 nats = weighted_nats(tuned.model, batch) / total
             nats.backward()
             loss += nats.item()
+        torch.nn.utils.clip_grad_norm_(tuned.trainable().values(), 1.0)
         optimizer.step()
         optimizer.zero_grad()
         first = first or loss
         if step >= WARM_UP:
             seconds += time.perf_counter() - started
-            tokens += num_tokens(chosen)
-            trained += sum(batch.num_trained() for batch in batches)
-    return {"tokens_per_s": tokens / seconds, "trained_per_s": trained / seconds, "first_loss": first}
+    return rates(features[WARM_UP * prompts :], seconds) | {"first_loss": first}
 
 
-def num_tokens(features: list[Any]) -> int:
-    """As copies have them: every output with its prompt."""
-    return sum(len(encoded.input_ids) for feature in features for encoded, _ in feature.sequences())
-
-
-def trainer(variant: str, features: list[Any], given: argparse.Namespace) -> dict[str, float]:
+def program(features: list[Any], given: argparse.Namespace) -> dict[str, float]:
+    """The loop that `instructglm run` trains in, checkpoint and log included."""
     import torch
-    from peft import LoraConfig, get_peft_model
-    from transformers import DataCollatorForSeq2Seq, Trainer, TrainerCallback, TrainingArguments
 
-    from instructglm.models.loading import load
+    from instructglm.config.training import TrainingSettings
+    from instructglm.core.progress import SilentProgress
+    from instructglm.training.loop import Setting, train
+    from instructglm.training.metrics_log import read_metrics
 
-    class Clock(TrainerCallback):
-        """Notes when steps end."""
-
-        times: list[float]
-
-        def on_train_begin(self, *_: Any, **__: Any) -> None:
-            self.times = []
-
-        def on_step_end(self, *_: Any, **__: Any) -> None:
-            self.times.append(time.perf_counter())
-
-    class Counting(DataCollatorForSeq2Seq):
-        """Notes what each batch holds."""
-
-        counts: list[tuple[int, int]]
-
-        def __call__(self, rows: Any, return_tensors: Any = None) -> Any:
-            kept = [{key: row[key] for key in ("input_ids", "labels")} for row in rows]
-            batch = super().__call__(kept, return_tensors)
-            self.counts.append((int(batch["attention_mask"].sum()), int((batch["labels"] != -100).sum())))
-            return batch
-
-    model, tokenizer = load("embedded", attn_implementation="sdpa")
-    model.float()
-    adapted = get_peft_model(model, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM"))
-    rows = [
-        {"input_ids": encoded.input_ids, "labels": encoded.labels, "length": len(encoded.input_ids)}
-        for feature in features
-        for encoded, _ in feature.sequences()
-    ]
-    collator, clock = Counting(tokenizer), Clock()
-    collator.counts = []
+    prompts = given.batch // given.outputs
+    settings = TrainingSettings(
+        num_train_epochs=1, batch_size=prompts, micro_batch_size=given.batch, learning_rate=1e-4, warmup_ratio=0.0,
+        lr_scheduler_type="constant", save_steps=10_000,
+    )  # fmt: skip
+    setting = Setting(torch.device("cpu"), getattr(torch, given.dtype), 0, seed=1, packed=True)
     with tempfile.TemporaryDirectory() as folder:
-        arguments = TrainingArguments(
-            folder, per_device_train_batch_size=given.batch, num_train_epochs=1, learning_rate=1e-4, use_cpu=True,
-            bf16=given.dtype == "bfloat16", logging_steps=1, save_strategy="no", report_to="none", seed=0,
-            disable_tqdm=True, dataloader_num_workers=0, remove_unused_columns=False, optim="adamw_torch_fused",
-            train_sampling_strategy="group_by_length" if variant == "trainer-grouped" else "random",
-        )  # fmt: skip
-        run = Trainer(adapted, arguments, train_dataset=rows, data_collator=collator, callbacks=[clock])
-        run.train()
-    seconds = clock.times[-1] - clock.times[WARM_UP - 1]
-    timed = collator.counts[WARM_UP : len(clock.times)]
-    losses = [line["loss"] for line in run.state.log_history if "loss" in line]
-    assert torch.get_num_threads() == int(os.environ.get("OMP_NUM_THREADS", torch.get_num_threads()))
+        train(opened(given, packed=True), features, [], settings, setting, Path(folder), SilentProgress())
+        lines = read_metrics(Path(folder) / "metrics.jsonl")
+    # the order is the run's own; how long its first steps were is told by their tokens
+    seconds = lines[-1]["elapsed_s"] - lines[WARM_UP - 1]["elapsed_s"]
+    share = sum(line["num_input_tokens"] for line in lines[WARM_UP:]) / sum(line["num_input_tokens"] for line in lines)
+    whole = rates(features, seconds / share)
+    return whole | {"first_loss": lines[0]["train_loss_nats_per_token"]}
+
+
+def rates(features: list[Any], seconds: float) -> dict[str, float]:
+    rows = sequences(features)
+    tokens = sum(len(row["input_ids"]) for row in rows)
+    trained = sum(label != -100 for row in rows for label in row["labels"])
     return {
-        "tokens_per_s": sum(tokens for tokens, _ in timed) / seconds,
-        "trained_per_s": sum(trained for _, trained in timed) / seconds,
-        "first_loss": float(losses[0]),
+        "tokens_per_s": tokens / seconds,
+        "trained_per_s": trained / seconds,
+        "tokens_per_sequence": tokens / len(rows),
     }
 
 
