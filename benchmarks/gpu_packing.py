@@ -4,7 +4,7 @@
     python benchmarks/gpu_packing.py --folder /tmp/tiny --tiny --device cpu   # whether the script itself works
 
 Random weights (12.3 GB in bfloat16, written into the folder unless they are there), LoRA of rank 8 on query_key_value.
-A step reads sequences of mixed lengths (log-normal, about 256 tokens, at most 1,024) up to 2,048 tokens: one packed row,
+A step reads sequences of mixed lengths (log-normal, about 256 tokens, at most 1,024) up to 2,048 tokens: a packed row,
 or one padded batch. Each variant runs in a fresh process, the variants in turn. FLOPs are 4 a weight and real token,
 since frozen weights have no gradient and recomputed activations do not count; the peak they are compared with is that
 of a bfloat16 product of 8192 x 8192 matrices, measured in the same run.
