@@ -150,7 +150,8 @@ def _features(
     if split is Split.TRAIN and not features:
         raise DataError(
             "no training example is left",
-            hint="Look at the ledger of the dataset, raise data.max_length, or lower data.split.test and .validation.",
+            hint="Look at the ledger of the dataset, raise data.max_length (and training.tokens_per_batch, if set), "
+            "or lower data.split.test and .validation.",
         )
     if not any(output for feature in features for output in feature.outputs) and split is Split.TRAIN:
         raise RunError("no token would be trained", hint="See `instructglm data preview`.")
