@@ -40,7 +40,7 @@ _OURS_TO_OTHERS = {
 
 _IN_WORDS = {
     "gradient_accumulation_steps": "here it follows from training.batch_size (prompts per optimizer step) and "
-    "training.micro_batch_size (sequences per forward pass)",
+    "training.micro_batch_size (sequences per forward pass), or tokens_per_batch and tokens_per_micro_batch",
     "warmup_steps": "here it is called training.warmup_ratio, a share of all steps",
     "output_dir": "the folder is given on the command line: --out DIR",
     "out_dir": "the folder is given on the command line: --out DIR",

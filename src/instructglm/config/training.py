@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from instructglm.config.section import Section
+
+OutputWeights = Literal["given", "equal", "rating", "best"]
 
 
 class EarlyStopping(Section):
@@ -36,10 +38,20 @@ class TrainingSettings(Section):
     num_train_epochs: float = Field(3.0, gt=0)
     max_steps: int | None = Field(None, ge=1)
     """Stop after so many optimizer steps, whatever the epochs say."""
-    batch_size: int = Field(16, ge=1)
-    """Prompts per optimizer step, each with all its outputs."""
-    micro_batch_size: int = Field(8, ge=1)
-    """Sequences (a prompt with one of its outputs) per forward pass: changes memory and speed, never the result."""
+    batch_size: int | None = Field(16, ge=1)
+    """Prompts per optimizer step, each with all its outputs. Not set where `tokens_per_batch` is given."""
+    tokens_per_batch: int | None = Field(None, ge=8)
+    """In place of `batch_size`: at most so many tokens per optimizer step, a prompt counted once with all its outputs,
+    packed or not. A prompt that has more goes by `data.overlong`."""
+    micro_batch_size: int | None = Field(8, ge=1)
+    """Sequences (a prompt with one of its outputs) per forward pass: changes memory and speed, never the result. Not
+    set where `tokens_per_batch` is given: then only tokens count."""
+    tokens_per_micro_batch: int = Field(16_384, ge=1)
+    """The most tokens of a forward pass, padding counted, unless one prompt alone has more: changes memory and speed,
+    never the result."""
+    output_weights: OutputWeights = "given"
+    """What an output counts among those of its prompt: the `weight` it was given (1 where none was), the same as the
+    others, by its mean rating, or all where it is rated best and else nothing."""
     packing: Literal["auto", "shared_prefix", "none"] = "auto"
     """Whether a prompt is read once, with all its outputs after it, and no padding: changes memory and speed, never
     the result. `auto` does it where a trial on the model gives the same logits."""
@@ -50,3 +62,21 @@ class TrainingSettings(Section):
     save_steps: int | None = Field(None, ge=1)
     """Checkpoint every so many steps. Default: at every validation."""
     early_stopping: EarlyStopping | None = EarlyStopping()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tokens_take_the_place_of_sizes(cls, given: Any) -> Any:
+        """With `tokens_per_batch`, the sizes that count prompts and sequences have no default."""
+        if isinstance(given, dict) and given.get("tokens_per_batch") is not None:
+            return {"batch_size": None, "micro_batch_size": None} | given
+        return given
+
+    @model_validator(mode="after")
+    def _one_size_of_a_batch(self) -> TrainingSettings:
+        if (self.batch_size is None) == (self.tokens_per_batch is None):
+            found = "neither is" if self.batch_size is None else "both are"
+            raise ValueError(
+                f"batch_size counts a step's prompts, tokens_per_batch its tokens, and {found} set; set one, and null "
+                "for the other"
+            )
+        return self

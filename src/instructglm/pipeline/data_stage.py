@@ -18,6 +18,7 @@ from instructglm.core.workspace import Workspace, exclusive
 from instructglm.data import build as building
 from instructglm.data.dataset import read_examples, write_examples, write_ledger, write_manifest
 from instructglm.data.features import encode_examples
+from instructglm.data.output_weights import weighed
 from instructglm.data.preview import Preview, preview
 from instructglm.data.templates import template_for
 from instructglm.pipeline.data_card import make_data_card
@@ -86,7 +87,14 @@ def preview_examples(experiment: Experiment, base: Path, out: Path, n: int) -> l
     examples = read_examples(build_dataset(job), Split.TRAIN)
     template = template_for(load_tokenizer(experiment.model.name_or_path))
     data = experiment.data
-    features = encode_examples(examples, template, max_length=data.max_length, overlong=data.overlong, ledger=Ledger())
+    features = encode_examples(
+        weighed(examples, experiment.training.output_weights, Ledger()),
+        template,
+        max_length=data.max_length,
+        overlong=data.overlong,
+        ledger=Ledger(),
+        max_tokens=experiment.training.tokens_per_batch,
+    )
     if not features:
         raise DataError("there is no training example to look at")
     rows = {example.id: example.row for example in examples}

@@ -17,6 +17,7 @@ from instructglm.core.records import Example, Split
 from instructglm.core.workspace import exclusive
 from instructglm.data.dataset import read_examples, read_manifest, write_ledger
 from instructglm.data.features import Feature, encode_examples
+from instructglm.data.output_weights import count_unrated, weighed
 from instructglm.data.templates import Template, template_for
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
@@ -102,7 +103,7 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed)
     state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
     _save(tuned, tokenizer, folder / tuned.name)
-    card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), packed, folder)
+    card = _card(job, tuned, state, train_features, packed, folder)
     write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
 
 
@@ -136,23 +137,43 @@ def _packed(
 def _features(
     job: Job, dataset: Path, split: Split, template: Template, ledger: Ledger, held_out: Sequence[Example] = ()
 ) -> list[Feature]:
-    data = job.experiment.data
+    data, training = job.experiment.data, job.experiment.training
     features = encode_examples(
-        read_examples(dataset, split),
+        _weighed(job, read_examples(dataset, split), split, ledger),
         template,
         max_length=data.max_length,
         overlong=data.overlong,
         ledger=ledger,
         held_out=held_out,
+        max_tokens=training.tokens_per_batch if split is Split.TRAIN else None,
     )
     if split is Split.TRAIN and not features:
         raise DataError(
             "no training example is left",
-            hint="Look at the ledger of the dataset, raise data.max_length, or lower data.split.test and .validation.",
+            hint="Look at the ledger of the dataset, raise data.max_length (and training.tokens_per_batch, if set), "
+            "or lower data.split.test and .validation.",
         )
     if not any(output for feature in features for output in feature.outputs) and split is Split.TRAIN:
         raise RunError("no token would be trained", hint="See `instructglm data preview`.")
     return features
+
+
+def _weighed(job: Job, examples: Sequence[Example], split: Split, ledger: Ledger) -> list[Example]:
+    """The examples with the output weights of the experiment, which says of how many outputs it makes nothing."""
+    rule = job.experiment.training.output_weights
+    kept = weighed(examples, rule, ledger)
+    num_left_out = sum(len(example.outputs) for example in examples) - sum(len(one.outputs) for one in kept)
+    if num_left_out:
+        job.progress.say(
+            f"output_weights: {rule}: {num_left_out} outputs for {split} are left out, named in the ledger"
+        )
+    num_unrated = count_unrated(examples)
+    if num_unrated and rule in ("rating", "best"):
+        job.progress.say(
+            f"output_weights: {rule}: {num_unrated} prompts for {split} have several outputs and no rating: "
+            "all of theirs count the same"
+        )
+    return kept
 
 
 def _save(tuned: TunedModel, tokenizer: Any, folder: Path) -> None:
@@ -168,10 +189,10 @@ def _pad_id(tokenizer: Any) -> int:
 
 
 def _card(
-    job: Job, tuned: TunedModel, state: RunState, num_prompts: int, num_sequences: int, packed: bool, folder: Path
+    job: Job, tuned: TunedModel, state: RunState, features: Sequence[Feature], packed: bool, folder: Path
 ) -> TrainingCard:
     settings = job.experiment.training
-    plan = make_plan(num_prompts, settings, job.experiment.seed)
+    plan = make_plan([feature.num_tokens for feature in features], settings, job.experiment.seed)
     checks = state.watch.checks
     lines = read_metrics(folder / "metrics.jsonl")
     curve = [line for line in lines if "train_loss_nats_per_token" in line]
@@ -191,8 +212,8 @@ def _card(
         stopped_early=state.step < plan.num_steps,
         verdict=verdict(checks, plan.num_steps),
         settings={
-            "num_train_prompts": num_prompts,
-            "num_train_sequences": num_sequences,
+            "num_train_prompts": len(features),
+            "num_train_sequences": sum(len(feature.outputs) for feature in features),
             "packed": packed,
             **job.experiment.tuning.model_dump(mode="json"),
             **settings.model_dump(mode="json"),

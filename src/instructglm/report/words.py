@@ -189,7 +189,14 @@ WORDS: Mapping[str, Pair] = {
         "It has a part that its format cannot use; the row itself was kept without it.",
         "含有其格式无法使用的部分；该行去掉这一部分后仍保留。",
     ),
-    "reason.overlong": ("It is longer than max_length.", "长度超过 max_length。"),
+    "reason.outranked": (
+        "Another output of its prompt is rated better, and the experiment trains only the best.",
+        "同一提示有评分更高的输出，而实验只训练评分最高者。",
+    ),
+    "reason.overlong": (
+        "It is longer than max_length, or with all its outputs than tokens_per_batch.",
+        "长度超过 max_length，或连同其全部输出超过 tokens_per_batch。",
+    ),
     "reason.over_limit": (
         "The experiment asked for fewer rows than there are; nothing is wrong with these.",
         "实验要求的行数少于现有行数；这些行本身没有问题。",

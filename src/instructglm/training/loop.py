@@ -79,8 +79,12 @@ class _Run:
         self.tuned, self.settings, self.setting, self.progress = tuned, settings, setting, progress
         self.checkpoints = folder / "checkpoints"
         self.features = train_features
-        self.validation = self._batches(validation_features, 4 * settings.micro_batch_size)
-        self.plan = make_plan(len(train_features), settings, setting.seed)
+        self.validation = self._batches(
+            validation_features, settings.micro_batch_size and 4 * settings.micro_batch_size
+        )
+        self.plan = make_plan([feature.num_tokens for feature in train_features], settings, setting.seed)
+        if note := self.plan.note():
+            progress.say(note)
         self.eval_steps = settings.eval_steps or max(1, self.plan.num_steps // _CHECKS_PER_RUN)
         self.save_steps = settings.save_steps or self.eval_steps
         self.accelerator = Accelerator(cpu=setting.device.type == "cpu")
@@ -142,8 +146,9 @@ class _Run:
         self._log_step(loss, float(grad_norm), learning_rate, num_tokens, num_trained, seconds)
         bar.advance(1, loss=loss, tokens_per_s=num_tokens / seconds)
 
-    def _batches(self, features: Sequence[Feature], size: int) -> list[Batch]:
-        return micro_batches(features, size, self.setting.pad_id, packed=self.setting.packed)
+    def _batches(self, features: Sequence[Feature], size: int | None) -> list[Batch]:
+        most = self.settings.tokens_per_micro_batch
+        return micro_batches(features, size, self.setting.pad_id, packed=self.setting.packed, max_tokens=most)
 
     def _nats(self, batch: Batch) -> torch.Tensor:
         return weighted_nats(self.model, batch.to(self.setting.device), plain_head=self.plain_head)

@@ -45,6 +45,7 @@ def set_packed(
 
 def _against_length(config: Any, features: Sequence[Feature]) -> str | None:
     """Windows and chunks that a sequence of these would meet: some families have them in their masks only."""
+    config = config.get_text_config(decoder=True)  # of a model that also sees or hears; its own otherwise
     longest = max(len(one.context.input_ids) + max(map(len, one.outputs)) for one in features)
     for name in _WINDOWS:
         limit = getattr(config, name, None)
