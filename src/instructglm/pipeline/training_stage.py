@@ -18,8 +18,10 @@ from instructglm.core.workspace import exclusive
 from instructglm.data.dataset import read_examples, read_manifest, write_ledger
 from instructglm.data.features import Feature, encode_examples
 from instructglm.data.templates import Template, template_for
+from instructglm.models.guard import require_finite
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
+from instructglm.models.quantization import loading_in_few_bits
 from instructglm.models.window import require_window
 from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
@@ -67,6 +69,7 @@ def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
     """Everything that decides the outcome of training."""
     experiment = job.experiment
     device = choose_device(experiment.model.device)
+    quantized = experiment.model.quantization_config
     return {
         "version": _VERSION,
         "dataset": read_manifest(dataset).hash,
@@ -75,6 +78,7 @@ def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
         "attn_implementation": experiment.model.attn_implementation,
         "attention": choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length),
         "dtype": str(choose_dtype(experiment.model.dtype, device)),
+        "quantization_config": quantized.model_dump(mode="json") if quantized else None,
         "seed": experiment.seed,
         "max_length": experiment.data.max_length,
         "overlong": experiment.data.overlong,
@@ -88,7 +92,9 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     device = choose_device(experiment.model.device)
     dtype = choose_dtype(experiment.model.dtype, device)
     attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
-    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention)
+    few_bits = loading_in_few_bits(experiment.model.quantization_config, dtype, device)
+    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **few_bits)
+    require_finite(model, experiment.model.name_or_path)
     require_window(model, experiment.data.max_length)
     template = template_for(tokenizer)
     ledger = Ledger()
@@ -97,7 +103,8 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     validation_features = _features(job, dataset, Split.VALIDATION, template, ledger)
     write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
     write_ledger(folder, ledger.entries)
-    tuned = METHODS[experiment.tuning.method](model.to(device), experiment.tuning, dtype=dtype, seed=experiment.seed)
+    model = model if few_bits else model.to(device)
+    tuned = METHODS[experiment.tuning.method](model, experiment.tuning, dtype=dtype, seed=experiment.seed)
     packed = _packed(job, tuned, [*train_features, *validation_features], device, dtype, attention)
     setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed)
     state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
