@@ -32,6 +32,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float32"])
     parser.add_argument("--steps", type=int, default=8, help="timed optimizer steps")
     parser.add_argument("--batch", type=int, default=8, help="sequences an optimizer step and a forward pass")
+    parser.add_argument("--compile", action="store_true", help="our variants with layers compiled")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     parser.add_argument("--one", choices=VARIANTS, help=argparse.SUPPRESS)
@@ -103,6 +104,7 @@ def ours(variant: str, features: list[Any], given: argparse.Namespace) -> dict[s
     from instructglm.config.tuning import LoraTuning
     from instructglm.models.loading import load
     from instructglm.training.batches import micro_batches
+    from instructglm.training.compilation import compile_layers
     from instructglm.training.loss import arithmetic, weighted_count, weighted_nats
     from instructglm.tuning import METHODS
 
@@ -111,6 +113,8 @@ def ours(variant: str, features: list[Any], given: argparse.Namespace) -> dict[s
     attention = "shared_prefix" if packed else "eager" if given.dtype == "bfloat16" else "sdpa"
     model, _ = load("embedded", attn_implementation=attention)
     tuned = METHODS["lora"](model, LoraTuning(), dtype=dtype, seed=1)
+    if given.compile:
+        compile_layers(tuned, features, torch.device("cpu"), dtype, packed=packed)
     tuned.model.train()
     optimizer = torch.optim.AdamW(tuned.trainable().values(), lr=1e-4, fused=True)
     prompts = given.batch // given.outputs

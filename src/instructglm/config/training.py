@@ -80,6 +80,15 @@ class TrainingSettings(Section):
     early_stopping: EarlyStopping | None = EarlyStopping()
 
     @model_validator(mode="after")
+    def _compiled_or_computed_again(self) -> TrainingSettings:
+        if self.torch_compile and self.gradient_checkpointing:
+            raise ValueError(
+                "torch_compile and gradient_checkpointing are both true, and torch does not compile layers that are "
+                "computed again in the backward pass; leave one of the two out"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _schedule_takes_its_arguments(self) -> TrainingSettings:
         kind, given = self.lr_scheduler_type, self.lr_scheduler_kwargs
         known, needed = SCHEDULE_ARGUMENTS.get(kind, ()), _ONE_NEEDED.get(kind, ())

@@ -27,6 +27,7 @@ from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
 from instructglm.report.contents import CurvePoint, TrainingCard
 from instructglm.training.checkpoint import RunState, tensor_storage
+from instructglm.training.compilation import compile_layers
 from instructglm.training.loop import Setting, train
 from instructglm.training.metrics_log import read_metrics
 from instructglm.training.monitor import verdict
@@ -106,6 +107,9 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     model = model if few_bits else model.to(device)
     tuned = METHODS[experiment.tuning.method](model, experiment.tuning, dtype=dtype, seed=experiment.seed)
     packed = _packed(job, tuned, [*train_features, *validation_features], device, dtype, attention)
+    if experiment.training.torch_compile:
+        job.progress.say("compiling the layers, and trying them out")
+        compile_layers(tuned, train_features, device, dtype, packed=packed)
     setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed)
     state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
     _save(tuned, tokenizer, folder / tuned.name)

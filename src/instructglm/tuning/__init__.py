@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from instructglm.tuning.adapters import adapter_off, load_adapter, start_reading
-from instructglm.tuning.freeze import apply_freeze
+from instructglm.tuning.freeze import apply_freeze, decoder_layers
 from instructglm.tuning.full import apply_full
 from instructglm.tuning.lora import apply_lora
 from instructglm.tuning.method import TunedModel
@@ -19,4 +19,4 @@ METHODS: dict[str, Callable[..., Any]] = {
     "prefix": apply_prefix,
 }
 
-__all__ = ["METHODS", "TunedModel", "adapter_off", "load_adapter", "start_reading"]
+__all__ = ["METHODS", "TunedModel", "adapter_off", "decoder_layers", "load_adapter", "start_reading"]
