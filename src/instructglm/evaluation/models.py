@@ -17,7 +17,7 @@ from instructglm.evaluation.predict import Predictor
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, load_tokenizer
 from instructglm.models.quantization import loading_in_few_bits
-from instructglm.tuning import adapter_off, load_adapter
+from instructglm.tuning import adapter_off, load_adapter, require_base
 
 ADAPTER, WHOLE = "adapter", "model"
 
@@ -82,6 +82,7 @@ def predictors(
 def _with_adapter(wanted: Collection[str], base: str, adapter: Path, setting: Arithmetic) -> Iterator[Predictor]:
     if not {BASE, TUNED} & set(wanted):
         return
+    require_base(adapter, base)
     model, tokenizer = setting.load(base)
     adapted = load_adapter(model, adapter).to(setting.device)
     template = template_for(tokenizer)

@@ -33,7 +33,7 @@ from instructglm.training.metrics_log import read_metrics
 from instructglm.training.monitor import verdict
 from instructglm.training.packing import set_packed
 from instructglm.training.plan import make_plan
-from instructglm.tuning import METHODS, TunedModel
+from instructglm.tuning import METHODS, TunedModel, note_base
 
 _NOT_THE_OUTCOME = {"logging_steps", "save_steps"}  # a run may go on with others
 _VERSION = 3  # of what the same settings lead to; raise it when training changes
@@ -112,7 +112,7 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
         compile_layers(tuned, train_features, device, dtype, packed=packed)
     setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed)
     state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
-    _save(tuned, tokenizer, folder / tuned.name)
+    _save(tuned, tokenizer, experiment.model.name_or_path, folder / tuned.name)
     card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), packed, folder)
     write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
 
@@ -166,11 +166,13 @@ def _features(
     return features
 
 
-def _save(tuned: TunedModel, tokenizer: Any, folder: Path) -> None:
+def _save(tuned: TunedModel, tokenizer: Any, base: str, folder: Path) -> None:
     with tensor_storage(folder):
         tuned.save(folder)
         if tuned.name == "model":
             tokenizer.save_pretrained(folder)
+        else:
+            note_base(folder, base)
         sync_folder(folder)
 
 
