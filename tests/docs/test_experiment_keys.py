@@ -11,7 +11,7 @@ from instructglm.config.document import parse
 from instructglm.config.evaluation import EvaluationSettings, OtherModel
 from instructglm.config.experiment import Experiment
 from instructglm.config.keys import branches, words_of
-from instructglm.config.model import ModelSettings
+from instructglm.config.model import ModelSettings, Quantization
 from instructglm.config.section import Section
 from instructglm.config.training import EarlyStopping, TrainingSettings
 from instructglm.config.tuning import FreezeTuning, FullTuning, LoraTuning, PrefixTuning
@@ -20,6 +20,7 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "experiment.md"
 TABLES: dict[str, type[Section]] = {
     "Top": Experiment,
     "model": ModelSettings,
+    "model.quantization_config": Quantization,
     "data": DataSettings,
     "data.sources, every source": SourceBase,
     "data.sources, rows": RowSource,

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -99,6 +101,55 @@ def test_killed_run_ends_bit_equal_to_an_uninterrupted_one(tiny_model, tmp_path,
     assert (cut / name).read_bytes() == (whole / name).read_bytes()
     state = json.loads(next((cut / "checkpoints").glob("step-*/state.json")).read_text())
     assert len(state["resumed_at"]) == len(kills)
+
+
+class Cut(SilentProgress):
+    """Fails at the end of a step, before anything of it is written down."""
+
+    def __init__(self, step: int) -> None:
+        self.steps_left = step
+
+    @contextmanager
+    def stage(self, *_, **__):
+        yield SimpleNamespace(advance=self.advance)
+
+    def advance(self, *_, **__) -> None:
+        self.steps_left -= 1
+        if not self.steps_left:
+            raise ConnectionAbortedError
+
+
+PLANS = {
+    "adamw_8bit": {"optimizer": "adamw_8bit", "lr_scheduler_type": "cosine_with_restarts", "warmup_steps": 3},
+    "lion_8bit": {"optimizer": "lion_8bit", "lr_scheduler_type": "cosine_with_min_lr"}
+    | {"lr_scheduler_kwargs": {"min_lr_rate": 0.1}},
+    "adafactor": {"optimizer": "adafactor", "lr_scheduler_type": "warmup_stable_decay"}
+    | {"lr_scheduler_kwargs": {"num_decay_steps": 10}},
+    "sgd": {"optimizer": "sgd", "optim_args": {"momentum": 0.9}, "lr_scheduler_type": "polynomial"},
+    "adagrad": {"optimizer": "adagrad", "lr_scheduler_type": "inverse_sqrt"},
+    "rmsprop": {"optimizer": "rmsprop", "lr_scheduler_type": "constant"},
+}
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_with_any_optimizer_and_schedule_a_run_that_was_cut_ends_bit_equal(tiny_model, tmp_path, plan):
+    if plan.endswith("8bit"):
+        pytest.importorskip("bitsandbytes")
+    settings = TrainingSettings.model_validate(SETTINGS.model_dump() | PLANS[plan] | {"max_steps": 20})
+    tuning = LoraTuning(rank=128, dropout=0.1, use_rslora=True, use_dora=True, loraplus_lr_ratio=4.0)
+
+    def one(folder: Path, progress: SilentProgress):
+        model, _ = load(tiny_model)
+        moved = METHODS["lora"](model, tuning, dtype=torch.float32, seed=5)
+        train(moved, features(60), features(8), settings, CPU, folder, progress)
+        return moved.state()
+
+    whole = one(tmp_path / "whole", SilentProgress())
+    with pytest.raises(ConnectionAbortedError):
+        one(tmp_path / "cut", Cut(8))
+    cut = one(tmp_path / "cut", SilentProgress())
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+    assert [name for name in whole if not torch.equal(whole[name], cut[name])] == []
 
 
 def test_two_runs_are_equal_to_the_bit(tiny_model, tmp_path):

@@ -6,6 +6,7 @@ interruption. Any other exception is a bug of ours and keeps its traceback.
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import warnings
@@ -30,6 +31,9 @@ _EXTRAS = {
     "gguf",
     "safetensors",
 }
+# On some processors every import of bitsandbytes advises to install a kernel for answers of 4-bit models, which we keep
+# in the layout that trains (models/quantization.py).
+_BITSANDBYTES_ON_CPU, _ADVERTISED = "bitsandbytes.backends.cpu.ops", "gemm_4bit_forward"
 _CLOSED_PIPE = 141  # what a shell shows for a program that SIGPIPE ended
 
 
@@ -85,6 +89,7 @@ app.add_typer(config.app, name="config")
 def main() -> None:
     """The console script."""
     warnings.filterwarnings("ignore", category=FutureWarning)  # libraries to each other, not to our user
+    logging.getLogger(_BITSANDBYTES_ON_CPU).addFilter(lambda record: _ADVERTISED not in record.getMessage())
     open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without our characters

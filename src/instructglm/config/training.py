@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -20,10 +21,30 @@ class EarlyStopping(Section):
     """Nats per token that count as an improvement."""
 
 
+Argument = bool | int | float | str
+"""What an optimizer or a schedule may be told in words of its own."""
+
+SCHEDULE_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
+    "cosine": ("num_cycles",),
+    "cosine_with_restarts": ("num_cycles",),
+    "cosine_with_min_lr": ("num_cycles", "min_lr", "min_lr_rate"),
+    "polynomial": ("lr_end", "power"),
+    "inverse_sqrt": ("timescale",),
+    "warmup_stable_decay": ("num_decay_steps", "warmup_type", "decay_type", "min_lr_ratio", "num_cycles"),
+}
+"""Schedule -> what `lr_scheduler_kwargs` may hold; the others take nothing."""
+_ONE_NEEDED = {"cosine_with_min_lr": ("min_lr", "min_lr_rate"), "warmup_stable_decay": ("num_decay_steps",)}
+
+
 class TrainingSettings(Section):
     """Optimizer, schedule, batches, checks and checkpoints."""
 
-    optimizer: Literal["adamw"] = "adamw"
+    optimizer: Literal[
+        "adamw", "adamw_8bit", "paged_adamw_32bit", "paged_adamw_8bit", "lion_32bit", "lion_8bit", "adafactor", "sgd",
+        "adagrad", "rmsprop",
+    ] = "adamw"  # fmt: skip
+    optim_args: dict[str, Argument] = Field({})
+    """More arguments of the optimizer, by its own names: `{momentum: 0.9}` for `sgd`."""
     learning_rate: float = Field(2e-4, gt=0)
     weight_decay: float = Field(0.0, ge=0)
     adam_beta1: float = Field(0.9, ge=0, lt=1)
@@ -31,10 +52,15 @@ class TrainingSettings(Section):
     adam_epsilon: float = Field(1e-8, gt=0)
     max_grad_norm: float = Field(1.0, gt=0)
     """Gradients are scaled down to this norm."""
-    lr_scheduler_type: Literal["cosine", "linear", "constant", "constant_with_warmup", "polynomial", "inverse_sqrt"] = (
-        "cosine"
-    )
+    lr_scheduler_type: Literal[
+        "cosine", "cosine_with_restarts", "cosine_with_min_lr", "linear", "constant", "constant_with_warmup",
+        "polynomial", "inverse_sqrt", "warmup_stable_decay",
+    ] = "cosine"  # fmt: skip
+    lr_scheduler_kwargs: dict[str, Argument] = Field({})
+    """More arguments of the schedule, by transformers' names: `{num_cycles: 3}` for `cosine_with_restarts`."""
     warmup_ratio: float = Field(0.03, ge=0, lt=1)
+    warmup_steps: int | None = Field(None, ge=0)
+    """Steps in which the learning rate rises. Default: `warmup_ratio` of all."""
     num_train_epochs: float = Field(3.0, gt=0)
     max_steps: int | None = Field(None, ge=1)
     """Stop after so many optimizer steps, whatever the epochs say."""
@@ -56,6 +82,8 @@ class TrainingSettings(Section):
     """Whether a prompt is read once, with all its outputs after it, and no padding: changes memory and speed, never
     the result. `auto` does it where a trial on the model gives the same logits."""
     gradient_checkpointing: bool = False
+    torch_compile: bool = False
+    """Whether the layers are compiled, after a trial on the model."""
     logging_steps: int = Field(1, ge=1)
     eval_steps: int | None = Field(None, ge=1)
     """Validation loss every so many steps. Default: about ten times in a run."""
@@ -79,4 +107,24 @@ class TrainingSettings(Section):
                 f"batch_size counts a step's prompts, tokens_per_batch its tokens, and {found} set; set one, and null "
                 "for the other"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _compiled_or_computed_again(self) -> TrainingSettings:
+        if self.torch_compile and self.gradient_checkpointing:
+            raise ValueError(
+                "torch_compile and gradient_checkpointing are both true, and torch does not compile layers that are "
+                "computed again in the backward pass; leave one of the two out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _schedule_takes_its_arguments(self) -> TrainingSettings:
+        kind, given = self.lr_scheduler_type, self.lr_scheduler_kwargs
+        known, needed = SCHEDULE_ARGUMENTS.get(kind, ()), _ONE_NEEDED.get(kind, ())
+        if unknown := [name for name in given if name not in known]:
+            takes = f"takes {', '.join(known)}" if known else "takes no arguments"
+            raise ValueError(f"lr_scheduler_type {kind} {takes}; lr_scheduler_kwargs has {', '.join(unknown)}")
+        if needed and not any(name in given for name in needed):
+            raise ValueError(f"lr_scheduler_type {kind} needs lr_scheduler_kwargs with {' or '.join(needed)}")
         return self

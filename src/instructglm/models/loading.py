@@ -19,6 +19,7 @@ from instructglm.models.families import GLM_LAYOUTS, VERSION_FIELD, family_of, t
 from instructglm.models.fingerprint import model_fingerprint
 from instructglm.models.opening import open_model
 from instructglm.models.places import WHERE_FROM, folder_of, on_hub
+from instructglm.models.quantization import keep_trainable
 from instructglm.models.quiet import quiet
 from instructglm.models.tokenization import tokenizer_of
 
@@ -91,6 +92,7 @@ def load(
     tokenizer = _tokenizer_in(folder, path_or_id) if _has_tokenizer(folder) else None
     with _refusals(folder, "model", attn_implementation):
         model = open_model(family, folder, config, settings)
+    keep_trainable(model)
     if on_hub(path_or_id):
         model.config.name_or_path = model.name_or_path = str(path_or_id)  # what adapters name as their base
     return model.eval(), tokenizer

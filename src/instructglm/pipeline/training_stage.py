@@ -19,19 +19,22 @@ from instructglm.data.dataset import read_examples, read_manifest, write_ledger
 from instructglm.data.features import Feature, encode_examples
 from instructglm.data.output_weights import count_unrated, weighed
 from instructglm.data.templates import Template, template_for
+from instructglm.models.guard import require_finite
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
+from instructglm.models.quantization import loading_in_few_bits
 from instructglm.models.window import require_window
 from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
 from instructglm.report.contents import CurvePoint, TrainingCard
 from instructglm.training.checkpoint import RunState, tensor_storage
+from instructglm.training.compilation import compile_layers
 from instructglm.training.loop import Setting, train
 from instructglm.training.metrics_log import read_metrics
 from instructglm.training.monitor import verdict
 from instructglm.training.packing import set_packed
 from instructglm.training.plan import make_plan
-from instructglm.tuning import METHODS, TunedModel
+from instructglm.tuning import METHODS, TunedModel, note_base
 
 _NOT_THE_OUTCOME = {"logging_steps", "save_steps"}  # a run may go on with others
 _VERSION = 3  # of what the same settings lead to; raise it when training changes
@@ -68,6 +71,7 @@ def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
     """Everything that decides the outcome of training."""
     experiment = job.experiment
     device = choose_device(experiment.model.device)
+    quantized = experiment.model.quantization_config
     return {
         "version": _VERSION,
         "dataset": read_manifest(dataset).hash,
@@ -76,6 +80,7 @@ def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
         "attn_implementation": experiment.model.attn_implementation,
         "attention": choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length),
         "dtype": str(choose_dtype(experiment.model.dtype, device)),
+        "quantization_config": quantized.model_dump(mode="json") if quantized else None,
         "seed": experiment.seed,
         "max_length": experiment.data.max_length,
         "overlong": experiment.data.overlong,
@@ -89,7 +94,9 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     device = choose_device(experiment.model.device)
     dtype = choose_dtype(experiment.model.dtype, device)
     attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
-    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention)
+    few_bits = loading_in_few_bits(experiment.model.quantization_config, dtype, device)
+    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **few_bits)
+    require_finite(model, experiment.model.name_or_path)
     require_window(model, experiment.data.max_length)
     template = template_for(tokenizer)
     ledger = Ledger()
@@ -98,11 +105,15 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     validation_features = _features(job, dataset, Split.VALIDATION, template, ledger)
     write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
     write_ledger(folder, ledger.entries)
-    tuned = METHODS[experiment.tuning.method](model.to(device), experiment.tuning, dtype=dtype, seed=experiment.seed)
+    model = model if few_bits else model.to(device)
+    tuned = METHODS[experiment.tuning.method](model, experiment.tuning, dtype=dtype, seed=experiment.seed)
     packed = _packed(job, tuned, [*train_features, *validation_features], device, dtype, attention)
+    if experiment.training.torch_compile:
+        job.progress.say("compiling the layers, and trying them out")
+        compile_layers(tuned, train_features, device, dtype, packed=packed)
     setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed)
     state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
-    _save(tuned, tokenizer, folder / tuned.name)
+    _save(tuned, tokenizer, experiment.model.name_or_path, folder / tuned.name)
     card = _card(job, tuned, state, train_features, packed, folder)
     write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
 
@@ -176,11 +187,13 @@ def _weighed(job: Job, examples: Sequence[Example], split: Split, ledger: Ledger
     return kept
 
 
-def _save(tuned: TunedModel, tokenizer: Any, folder: Path) -> None:
+def _save(tuned: TunedModel, tokenizer: Any, base: str, folder: Path) -> None:
     with tensor_storage(folder):
         tuned.save(folder)
         if tuned.name == "model":
             tokenizer.save_pretrained(folder)
+        else:
+            note_base(folder, base)
         sync_folder(folder)
 
 

@@ -18,6 +18,7 @@ from instructglm.core.errors import StorageError
 from instructglm.core.files import staged_folder, storage_errors, write_text
 from instructglm.core.records import Record, read_record
 from instructglm.training.monitor import Watch
+from instructglm.training.optimizer_state import optimizer_tensors, restore_optimizer
 from instructglm.tuning import TunedModel
 
 _STATE, _WEIGHTS, _OPTIMIZER = "state.json", "weights.safetensors", "optimizer.safetensors"
@@ -44,7 +45,7 @@ def save_checkpoint(folder: Path, tuned: TunedModel, optimizer: torch.optim.Opti
     """
     with staged_folder(folder / f"step-{state.step:08d}") as staged:
         _save(tuned.state(), staged / _WEIGHTS)
-        _save(_optimizer_tensors(tuned, optimizer) | _generators(), staged / _OPTIMIZER)
+        _save(optimizer_tensors(tuned, optimizer) | _generators(), staged / _OPTIMIZER)
         write_text(staged / _STATE, state.model_dump_json(indent=2))
     best = state.watch.best.step if state.watch.best else -1
     _keep_only(folder, {f"step-{state.step:08d}", f"best-{best:08d}"})
@@ -77,7 +78,7 @@ def resume(folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer) ->
     tuned.load_state(_load(steps[-1] / _WEIGHTS))
     tensors = _load(steps[-1] / _OPTIMIZER)
     _restore_generators(tensors)
-    _restore_optimizer(tuned, optimizer, tensors)
+    restore_optimizer(tuned, optimizer, tensors)
     return _read_state(steps[-1] / _STATE)
 
 
@@ -99,20 +100,6 @@ def _restore_generators(tensors: dict[str, torch.Tensor]) -> None:
         state, number = tensors.pop(name), int(name.removeprefix(_CUDA_RNG))
         if number < torch.cuda.device_count():
             torch.cuda.set_rng_state(state, number)
-
-
-def _optimizer_tensors(tuned: TunedModel, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    return {
-        f"{name}/{key}": torch.as_tensor(value).detach().cpu()
-        for name, weight in tuned.trainable().items()
-        for key, value in optimizer.state.get(weight, {}).items()
-    }
-
-
-def _restore_optimizer(tuned: TunedModel, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    for name, weight in tuned.trainable().items():
-        keys = [key for key in tensors if key.rpartition("/")[0] == name]
-        optimizer.state[weight] = {key.rpartition("/")[2]: tensors[key].to(weight.device) for key in keys}
 
 
 def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:

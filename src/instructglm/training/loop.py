@@ -22,8 +22,9 @@ from instructglm.training.interrupt import deferred_interrupt
 from instructglm.training.loss import arithmetic, has_plain_head, weighted_count, weighted_nats
 from instructglm.training.metrics_log import MetricsLog
 from instructglm.training.monitor import Check
-from instructglm.training.optimizers import make_optimizer, make_schedule
+from instructglm.training.optimizers import make_optimizer
 from instructglm.training.plan import make_plan
+from instructglm.training.schedules import make_schedule
 from instructglm.tuning import TunedModel
 
 _CHECKS_PER_RUN = 10  # when eval_steps is not given

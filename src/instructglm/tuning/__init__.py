@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from instructglm.tuning.adapters import adapter_off, load_adapter, start_reading
-from instructglm.tuning.freeze import apply_freeze
+from instructglm.tuning.base import note_base, require_base
+from instructglm.tuning.freeze import apply_freeze, decoder_layers
 from instructglm.tuning.full import apply_full
 from instructglm.tuning.lora import apply_lora
 from instructglm.tuning.method import TunedModel
@@ -19,4 +20,13 @@ METHODS: dict[str, Callable[..., Any]] = {
     "prefix": apply_prefix,
 }
 
-__all__ = ["METHODS", "TunedModel", "adapter_off", "load_adapter", "start_reading"]
+__all__ = [
+    "METHODS",
+    "TunedModel",
+    "adapter_off",
+    "decoder_layers",
+    "load_adapter",
+    "note_base",
+    "require_base",
+    "start_reading",
+]
