@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from instructglm.config.loading import to_yaml
+from instructglm.config.training import NOT_THE_OUTCOME
 from instructglm.core.errors import DataError, ModelError, RunError
 from instructglm.core.files import remove, replace_folder, sync_folder, write_text
 from instructglm.core.ids import content_hash
@@ -18,6 +19,8 @@ from instructglm.core.workspace import exclusive
 from instructglm.data.dataset import read_examples, read_manifest, write_ledger
 from instructglm.data.features import Feature, encode_examples
 from instructglm.data.templates import Template, template_for
+from instructglm.evaluation.predict import Predictor
+from instructglm.evaluation.validate import sample, validator
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
 from instructglm.models.window import require_window
@@ -30,9 +33,10 @@ from instructglm.training.metrics_log import read_metrics
 from instructglm.training.monitor import verdict
 from instructglm.training.packing import set_packed
 from instructglm.training.plan import make_plan
+from instructglm.training.trackers import require_trackers
+from instructglm.training.validation import Validate
 from instructglm.tuning import METHODS, TunedModel
 
-_NOT_THE_OUTCOME = {"logging_steps", "save_steps"}  # a run may go on with others
 _VERSION = 3  # of what the same settings lead to; raise it when training changes
 
 
@@ -79,12 +83,13 @@ def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
         "max_length": experiment.data.max_length,
         "overlong": experiment.data.overlong,
         "tuning": experiment.tuning.model_dump(mode="json"),
-        "training": experiment.training.model_dump(mode="json", exclude=_NOT_THE_OUTCOME),
+        "training": experiment.training.model_dump(mode="json", exclude=set(NOT_THE_OUTCOME)),
     }
 
 
 def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict[str, Any]) -> None:
     experiment = job.experiment
+    require_trackers(experiment.training.report_to)
     device = choose_device(experiment.model.device)
     dtype = choose_dtype(experiment.model.dtype, device)
     attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
@@ -99,8 +104,13 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     write_ledger(folder, ledger.entries)
     tuned = METHODS[experiment.tuning.method](model.to(device), experiment.tuning, dtype=dtype, seed=experiment.seed)
     packed = _packed(job, tuned, [*train_features, *validation_features], device, dtype, attention)
-    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed)
-    state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
+    made_with = {name: value for name, value in inputs.items() if name not in ("device", "dtype", "seed", "training")}
+    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed, made_with)
+    predictor = Predictor("validation", tuned.model, template, device, dtype)
+    validate = _validate(job, dataset, predictor)
+    state = train(
+        tuned, train_features, validation_features, experiment.training, setting, folder, job.progress, validate
+    )
     _save(tuned, tokenizer, folder / tuned.name)
     card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), packed, folder)
     write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
@@ -131,6 +141,22 @@ def _packed(
     if reason:
         job.progress.say(f"not packed: {reason}")
     return not reason
+
+
+def _validate(job: Job, dataset: Path, predictor: Predictor) -> Validate | None:
+    """What computes the task metrics that the experiment asks for while it trains, if it does."""
+    experiment = job.experiment
+    asked = experiment.training.eval_metrics
+    if asked is None:
+        return None
+    examples = sample(read_examples(dataset, Split.VALIDATION), asked, experiment.seed)
+    if not examples:
+        raise DataError(
+            "training.eval_metrics needs validation examples, and there are none",
+            hint="Raise data.split.validation, or set training.eval_metrics to null.",
+        )
+    job.progress.say(f"task metrics on {len(examples)} of the validation examples at every check")
+    return validator(predictor, examples, asked, experiment.data, experiment.seed)
 
 
 def _features(
@@ -189,7 +215,7 @@ def _card(
         validation_curve=tuple(CurvePoint(step=check.step, loss=check.loss) for check in checks),
         best_step=best.step if best else state.step,
         stopped_early=state.step < plan.num_steps,
-        verdict=verdict(checks, plan.num_steps),
+        verdict=verdict(checks, lines, best.step if best else None),
         settings={
             "num_train_prompts": num_prompts,
             "num_train_sequences": num_sequences,
