@@ -27,7 +27,7 @@ def test_the_sample_is_fixed_by_the_seed_and_keeps_its_order() -> None:
 
 def test_tasks_weigh_as_many_as_they_have_items_and_those_without_the_metric_nothing() -> None:
     rows = [row("a", "accuracy", 1.0, 30), row("b", "accuracy", 0.0, 10), row("b", "rouge_l", 0.4, 10)]
-    assert overall(rows, ["accuracy", "rouge_l"]) == {"accuracy": 0.75, "rouge_l": 0.4}
+    assert overall(rows, ["accuracy", "rouge_l"]) == {"accuracy": (0.75, 40), "rouge_l": (0.4, 10)}
 
 
 def test_a_metric_that_no_task_has_is_refused_with_those_there_are() -> None:

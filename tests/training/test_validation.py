@@ -92,7 +92,9 @@ def test_they_are_of_the_weights_as_they_are(tiny_model, tmp_path) -> None:
     last = state.watch.checks[-1].metrics
     assert last["accuracy"] == pytest.approx((6 + 0) / 12), "six of nine are good; no open answer is right"
     assert last["generated_accuracy"] == pytest.approx(6 / 9), "of the closed task alone"
-    assert curve(tmp_path)[-1]["validation_accuracy"] == last["accuracy"]
+    logged = curve(tmp_path)[-1]
+    assert (logged["validation_accuracy"], logged["num_items_validation_accuracy"]) == (last["accuracy"], 12)
+    assert logged["num_items_validation_generated_accuracy"] == 9
 
 
 def test_the_model_is_in_evaluation_mode_and_draws_are_taken_back(tiny_model) -> None:
@@ -103,9 +105,9 @@ def test_the_model_is_in_evaluation_mode_and_draws_are_taken_back(tiny_model) ->
 
     def validate():
         assert not moved.model.training
-        return {"drawn": float(torch.rand(()))}
+        return {"drawn": (float(torch.rand(())), 1)}
 
-    assert math.isfinite(task_metrics(moved.model, validate)["drawn"])
+    assert math.isfinite(task_metrics(moved.model, validate)["drawn"][0])
     assert torch.equal(torch.get_rng_state(), before)
 
 
@@ -122,7 +124,7 @@ def test_early_stopping_by_a_metric_keeps_its_best_weights_and_goes_on_after_a_s
     def validate():
         step = len(kept) * 2
         kept[step] = moved.state()
-        return {"accuracy": scripted[step]}
+        return {"accuracy": (scripted[step], 10)}
 
     _, state = run(tiny_model, tmp_path, settings, moved=moved, validate=validate)
     assert state.watch.best is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from math import fsum
 
 import numpy as np
@@ -29,7 +29,7 @@ def sample(examples: Sequence[Example], settings: EvalMetrics, seed: int) -> lis
 
 def validator(
     predictor: Predictor, examples: Sequence[Example], settings: EvalMetrics, data: DataSettings, seed: int
-) -> Callable[[], dict[str, float]]:
+) -> Callable[[], dict[str, tuple[float, int]]]:
     """What computes the metrics of the settings on `examples` with the weights that the model has when it is called.
 
     The model has to be in evaluation mode.
@@ -41,7 +41,7 @@ def validator(
     asked = EvaluationSettings(num_resamples=_FEWEST, **limits)
     written = any(name.startswith(GENERATED) for name in settings.metrics)
 
-    def validate() -> dict[str, float]:
+    def validate() -> dict[str, tuple[float, int]]:
         predictions = predict(predictor, examples, asked, data, SilentProgress(), closed_in_writing=written)
         rows = score(examples, {predictor.name: predictions}, asked, seed).metrics
         return overall(rows, settings.metrics)
@@ -49,8 +49,8 @@ def validator(
     return validate
 
 
-def overall(rows: Sequence[MetricRow], metrics: Sequence[str]) -> dict[str, float]:
-    """Each metric as the mean over the tasks that have it, weighted with their numbers of items.
+def overall(rows: Sequence[MetricRow], metrics: Sequence[str]) -> dict[str, tuple[float, int]]:
+    """Each metric as the mean over the tasks that have it, weighted with their numbers of items; and the sum of those.
 
     Raises:
         RunError: no task has one of them.
@@ -62,10 +62,9 @@ def overall(rows: Sequence[MetricRow], metrics: Sequence[str]) -> dict[str, floa
             f"training.eval_metrics: no task of the validation sample has {', '.join(missing)}",
             hint=f"Choose from: {known}." if known else "None of its examples could be scored: raise data.max_length.",
         )
-    return _means(by_name)
+    return {name: _mean(found) for name, found in by_name.items()}
 
 
-def _means(by_name: Mapping[str, Sequence[MetricRow]]) -> dict[str, float]:
-    return {
-        name: fsum(row.value * row.n for row in found) / sum(row.n for row in found) for name, found in by_name.items()
-    }
+def _mean(rows: Sequence[MetricRow]) -> tuple[float, int]:
+    n = sum(row.n for row in rows)
+    return fsum(row.value * row.n for row in rows) / n, n

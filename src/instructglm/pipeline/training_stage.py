@@ -20,21 +20,20 @@ from instructglm.data.dataset import read_examples, read_manifest, write_ledger
 from instructglm.data.features import Feature, encode_examples
 from instructglm.data.templates import Template, template_for
 from instructglm.evaluation.predict import Predictor
-from instructglm.evaluation.validate import sample, validator
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
 from instructglm.models.window import require_window
 from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
+from instructglm.pipeline.watching import metric_curves, task_validator
 from instructglm.report.contents import CurvePoint, TrainingCard
 from instructglm.training.checkpoint import RunState, tensor_storage
 from instructglm.training.loop import Setting, train
 from instructglm.training.metrics_log import read_metrics
-from instructglm.training.monitor import verdict
+from instructglm.training.monitor import gap_at, verdict
 from instructglm.training.packing import set_packed
 from instructglm.training.plan import make_plan
 from instructglm.training.trackers import require_trackers
-from instructglm.training.validation import Validate
 from instructglm.tuning import METHODS, TunedModel
 
 _VERSION = 3  # of what the same settings lead to; raise it when training changes
@@ -107,7 +106,7 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     made_with = {name: value for name, value in inputs.items() if name not in ("device", "dtype", "seed", "training")}
     setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed, made_with)
     predictor = Predictor("validation", tuned.model, template, device, dtype)
-    validate = _validate(job, dataset, predictor)
+    validate = task_validator(job, dataset, predictor)
     state = train(
         tuned, train_features, validation_features, experiment.training, setting, folder, job.progress, validate
     )
@@ -141,22 +140,6 @@ def _packed(
     if reason:
         job.progress.say(f"not packed: {reason}")
     return not reason
-
-
-def _validate(job: Job, dataset: Path, predictor: Predictor) -> Validate | None:
-    """What computes the task metrics that the experiment asks for while it trains, if it does."""
-    experiment = job.experiment
-    asked = experiment.training.eval_metrics
-    if asked is None:
-        return None
-    examples = sample(read_examples(dataset, Split.VALIDATION), asked, experiment.seed)
-    if not examples:
-        raise DataError(
-            "training.eval_metrics needs validation examples, and there are none",
-            hint="Raise data.split.validation, or set training.eval_metrics to null.",
-        )
-    job.progress.say(f"task metrics on {len(examples)} of the validation examples at every check")
-    return validator(predictor, examples, asked, experiment.data, experiment.seed)
 
 
 def _features(
@@ -224,4 +207,6 @@ def _card(
             **settings.model_dump(mode="json"),
         },
         resumed_at=state.resumed_at,
+        gap=gap_at(best.step, checks, lines) if best else None,
+        metric_curves=metric_curves(checks),
     )

@@ -103,7 +103,7 @@ class MetricCurve(Record):
     """A task metric on the validation sample, at every check."""
 
     metric: str
-    num_examples: int
+    num_items: int
     steps: tuple[int, ...]
     values: tuple[float, ...]
     """Between 0 and 1, one for each of `steps`."""

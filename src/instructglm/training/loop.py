@@ -209,16 +209,15 @@ class _Run:
 
     def _check(self) -> None:
         """Validation loss and task metrics; the weights are kept where they are the best so far."""
-        check = Check(step=self.state.step, loss=self._validation_loss(), metrics=self._task_metrics())
+        loss, found = self._validation_loss(), task_metrics(self.model, self.validate) if self.validate else {}
+        metrics, num_items = ({name: pair[place] for name, pair in found.items()} for place in (0, 1))
+        check = Check(step=self.state.step, loss=loss, metrics=metrics, num_items=num_items)
         watch = self.state.watch.after(check, self.settings.early_stopping)
         self.state = self.state.model_copy(update={"watch": watch})
         self.log.write(check.step, **check.named())
         self.progress.say(str(check))
         if watch.best == check:
             save_best(self.checkpoints, self.tuned, check.step)
-
-    def _task_metrics(self) -> dict[str, float]:
-        return task_metrics(self.model, self.validate) if self.validate else {}
 
     def _validation_loss(self) -> float:
         self.model.eval()

@@ -27,6 +27,8 @@ class Check(Record):
     loss: float
     metrics: dict[str, float] = Field(default={})
     """Task metrics on the validation sample, by name: shares, between 0 and 1."""
+    num_items: dict[str, int] = Field(default={})
+    """Of how many items each of `metrics` is."""
 
     def score(self, metric: str) -> float:
         """What to compare checks by: the higher, the better."""
@@ -35,10 +37,11 @@ class Check(Record):
     def named(self) -> dict[str, float]:
         """Its figures under their names in `metrics.jsonl`."""
         metrics = {f"validation_{name}": value for name, value in self.metrics.items()}
-        return {"validation_loss_nats_per_token": self.loss, **metrics}
+        sizes = {f"num_items_validation_{name}": number for name, number in self.num_items.items()}
+        return {"validation_loss_nats_per_token": self.loss, **metrics, **sizes}
 
     def __str__(self) -> str:
-        metrics = "".join(f" · {name} {value:.3f}" for name, value in self.metrics.items())
+        metrics = "".join(f" · {name} {value:.3f} (n={self.num_items[name]})" for name, value in self.metrics.items())
         return f"step {self.step}: validation loss {self.loss:.4f}{metrics}"
 
 
