@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -57,6 +58,22 @@ def test_ended_by_sigterm_and_by_kill_a_watched_run_goes_on_to_the_bit(project) 
     assert [line["step"] for line in checks] == list(range(0, 61, 6))
     scores = [line["validation_accuracy"] for line in checks]
     assert rest[0] == checks[scores.index(max(scores))]["step"]
+
+
+def test_a_run_that_is_taken_up_under_another_experiment_is_refused_naming_what_differs(project, refused) -> None:
+    mood = project()
+    folders = []
+    for rate in ("0.001", "0.002"):
+        process = mood.start("train", f"training.learning_rate={rate}", "training.save_steps=1")
+        wait_for(process, "step 6:")
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+        folders.append(next(path for path in mood.out.glob("runs/*.partial") if path not in folders))
+    shutil.rmtree(folders[1])
+    folders[0].rename(folders[1])
+    done = mood.run("train", "training.learning_rate=0.002", "training.save_steps=1")
+    refused(done, "training.learning_rate was 0.001, and is 0.002", "A run goes on only as it began")
+    assert list(folders[1].glob("checkpoints/step-*"))
 
 
 def test_a_tracker_that_is_missing_is_told_before_the_model_is_read(project, refused) -> None:

@@ -82,7 +82,7 @@ def test_a_metric_is_drawn_in_percent_with_every_check_and_the_chosen_one() -> N
     assert float(points[0][1]) > float(points[2][1]) > float(points[1][1]), "the higher the figure, the higher the dot"
     assert drawing.count('r="3"') == 3
     assert drawing.count('r="6"') == 1
-    assert "Macro F1, %" in drawing
+    assert "Macro F1, % of 100" in drawing
     assert ">70</text>" in drawing or ">80</text>" in drawing
     assert chance(curve) == "10"
 

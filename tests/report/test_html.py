@@ -146,9 +146,9 @@ def test_losses_that_cannot_be_drawn_are_counted(named: dict[str, Callable[[], R
 def test_the_gap_and_task_metrics_stand_under_the_curves(named: dict[str, Callable[[], Report]]) -> None:
     html = Page(render_html(named["ordinary"]())).text
     assert "Gap at step 84: -0.004 nats (validation 0.367, train 0.371 on average over the 12 steps" in html
-    assert "Accuracy, %" in html
-    assert "Macro F1, %" in html
-    assert ": 90, or more where a figure is of more. A share of so few is off by up to 10 points" in html
+    assert "Accuracy, % of 100" in html
+    assert "Macro F1, % of 90" in html
+    assert "A share of 90 is off by up to 10 points" in html
 
 
 def test_every_sample_stands_in_the_page_without_scripts(report: Report, html: str) -> None:

@@ -38,7 +38,7 @@ def watched(rule: EarlyStopping | None, *losses: float) -> Watch:
     ],
 )
 def test_verdict(losses, said):
-    assert said in verdict(checks(*losses))
+    assert said in verdict(watched(None, *losses))
 
 
 def lines(*losses: float) -> list[dict[str, float]]:
@@ -55,7 +55,7 @@ def lines(*losses: float) -> list[dict[str, float]]:
 
 
 def test_where_the_train_loss_rises_too_it_is_not_called_overfitting():
-    curve = checks(2.0, 1.0, 1.5, 2.0)
+    curve = watched(None, 2.0, 1.0, 1.5, 2.0)
     assert "overfitting; kept step 10" in verdict(curve, lines(1.5, 0.5, 0.3))
     assert "overfitting; kept step 10" in verdict(curve, lines(1.5, 0.5, 1.55)), "less than the batches differ by"
     diverged = verdict(curve, lines(1.5, 1.6, 4.0))
@@ -80,10 +80,10 @@ def test_the_gap_weighs_steps_by_their_trained_tokens():
     assert gap.train_loss == 1.5
 
 
-def test_of_a_task_metric_higher_is_better_and_the_first_of_equals_is_kept():
+def test_of_a_task_metric_higher_is_better_and_of_equals_the_one_of_lower_loss_is_kept():
     rule = EarlyStopping(metric="accuracy", patience=2, min_delta=0.02)
     watch = Watch()
-    for step, (loss, accuracy) in enumerate([(2.0, 0.5), (1.0, 0.6), (0.5, 0.61), (3.0, 0.61)]):
+    for step, (loss, accuracy) in enumerate([(2.0, 0.5), (1.0, 0.6), (0.9, 0.6), (3.0, 0.6)]):
         watch = watch.after(Check(step=step, loss=loss, metrics={"accuracy": accuracy}), rule)
     assert watch.best is not None
     assert watch.best.step == 2
@@ -92,8 +92,12 @@ def test_of_a_task_metric_higher_is_better_and_the_first_of_equals_is_kept():
 
 
 def test_the_verdict_names_the_step_that_was_kept_by_another_metric():
-    said = verdict(checks(2.0, 1.0, 1.5, 2.0), kept=30)
-    assert said.endswith("overfitting; kept step 30, the best by the metric of early stopping.")
+    watch = Watch()
+    for step, (loss, accuracy) in enumerate([(2.0, 0.5), (1.0, 0.6), (1.5, 0.6), (2.0, 0.8)]):
+        check = Check(step=step, loss=loss, metrics={"accuracy": accuracy}, num_items={"accuracy": 50})
+        watch = watch.after(check, EarlyStopping(metric="accuracy"))
+    said = verdict(watch, metric="accuracy")
+    assert said.endswith("overfitting; kept step 3, the best by accuracy (0.800, n=50).")
 
 
 def test_the_best_weights_are_those_of_the_lowest_loss_whatever_counts_as_an_improvement():

@@ -30,7 +30,7 @@ from instructglm.report.contents import CurvePoint, TrainingCard
 from instructglm.training.checkpoint import RunState, tensor_storage
 from instructglm.training.loop import Setting, train
 from instructglm.training.metrics_log import read_metrics
-from instructglm.training.monitor import gap_at, verdict
+from instructglm.training.monitor import LOSS, gap_at, verdict
 from instructglm.training.packing import set_packed
 from instructglm.training.plan import make_plan
 from instructglm.training.trackers import require_trackers
@@ -198,7 +198,7 @@ def _card(
         validation_curve=tuple(CurvePoint(step=check.step, loss=check.loss) for check in checks),
         best_step=best.step if best else state.step,
         stopped_early=state.step < plan.num_steps,
-        verdict=verdict(checks, lines, best.step if best else None),
+        verdict=verdict(state.watch, lines, settings.early_stopping.metric if settings.early_stopping else LOSS),
         settings={
             "num_train_prompts": num_prompts,
             "num_train_sequences": num_sequences,

@@ -51,7 +51,10 @@ def metric_curve(training: TrainingCard, metric: MetricCurve, width: int) -> Mar
         width,
         _METRIC_HEIGHT,
         f"{name[0]} on {metric.num_items} validation items",
-        plot.grid((f"{name[0]}, %", f"{name[1]}，%"), lambda value: f"{100 * value:g}"),
+        plot.grid(
+            (f"{name[0]}, % of {metric.num_items}", f"{name[1]}，{metric.num_items} 题，%"),
+            lambda value: f"{100 * value:g}",
+        ),
         plot.chosen(training.best_step),
         plot.curve(points, "validation"),
         plot.dots(points, training.best_step),

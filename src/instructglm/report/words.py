@@ -94,10 +94,9 @@ WORDS: Mapping[str, Pair] = {
         "第 {step} 步的差距：{gap} 奈特（验证 {validation}；训练 {train}，为自上次检查以来所记录的 {n} 步的平均）。",
     ),
     "metric_note": (
-        "On the same validation items at every check: {n}, or more where a figure is of more. A share of so few is off "
-        "by up to {points} points by chance alone, 19 times in 20.",
-        "每次检查使用相同的验证题：{n} 题，个别指标可能更多。"
-        "题数如此之少，仅偶然因素（95%）就可使比例偏差多达 {points} 个百分点。",
+        "The same validation items at every check. A share of {n} is off by up to {points} points by chance alone, "
+        "19 times in 20.",
+        "每次检查使用相同的验证题。对于 {n} 题，仅偶然因素（95%）就可使比例偏差多达 {points} 个百分点。",
     ),
     "train_curve": ("train, each step", "训练（每步）"),
     "train_smooth": ("train, running mean", "训练（滑动平均）"),

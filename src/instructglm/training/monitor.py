@@ -50,7 +50,8 @@ class Watch(Record):
 
     checks: tuple[Check, ...] = ()
     best: Check | None = None
-    """The first of the best by the rule's metric (the validation loss without a rule); its weights are kept."""
+    """By the rule's metric (the validation loss without a rule), of equals the one of lower loss, of those the first;
+    its weights are kept."""
     mark: float | None = None
     """The score that the next check has to pass by the rule's `min_delta` to count as an improvement."""
     num_worse: int = 0
@@ -63,13 +64,17 @@ class Watch(Record):
         improved = self.mark is None or score > self.mark + margin
         return Watch(
             checks=(*self.checks, check),
-            best=check if self.best is None or score > self.best.score(metric) else self.best,
+            best=check if self.best is None or _rank(check, metric) > _rank(self.best, metric) else self.best,
             mark=score if improved else self.mark,
             num_worse=0 if improved else self.num_worse + 1,
         )
 
     def should_stop(self, rule: EarlyStopping | None) -> bool:
         return rule is not None and self.num_worse >= rule.patience
+
+
+def _rank(check: Check, metric: str) -> tuple[float, float]:
+    return check.score(metric), -check.loss
 
 
 class _Mean(NamedTuple):
@@ -109,21 +114,21 @@ def _train_loss(lines: Sequence[Mapping[str, float]], since: int, until: int) ->
     return _Mean(mean, len(losses), error)
 
 
-def verdict(checks: Sequence[Check], lines: Sequence[Mapping[str, float]] = (), kept: int | None = None) -> str:
+def verdict(watch: Watch, lines: Sequence[Mapping[str, float]] = (), metric: str = LOSS) -> str:
     """What the curves say, in a sentence or two.
 
     Args:
-        checks: of the run.
+        watch: at the end of the run.
         lines: of its `metrics.jsonl`: whether the train loss fell on tells overfitting from divergence.
-        kept: the step whose weights were kept, where it is not that of the lowest validation loss.
+        metric: by which the weights that were kept are the best.
     """
-    if len(checks) < 2:
+    checks, kept = watch.checks, watch.best
+    if len(checks) < 2 or kept is None:
         return "Too few validation checks to judge overfitting."
     best = min(checks, key=lambda check: check.loss)
     said, advice = _of_curve(checks, best, lines)
-    if kept in (None, best.step):
-        return f"{said}; kept step {best.step}.{advice}"
-    return f"{said}; kept step {kept}, the best by the metric of early stopping.{advice}"
+    by = "" if metric == LOSS else f", the best by {metric} ({kept.metrics[metric]:.3f}, n={kept.num_items[metric]})"
+    return f"{said}; kept step {kept.step}{by}.{advice}"
 
 
 def _of_curve(checks: Sequence[Check], best: Check, lines: Sequence[Mapping[str, float]]) -> tuple[str, str]:
