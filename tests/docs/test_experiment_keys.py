@@ -13,7 +13,7 @@ from instructglm.config.experiment import Experiment
 from instructglm.config.keys import branches, words_of
 from instructglm.config.model import ModelSettings, Quantization
 from instructglm.config.section import Section
-from instructglm.config.training import EarlyStopping, TrainingSettings
+from instructglm.config.training import EarlyStopping, EvalMetrics, TrainingSettings
 from instructglm.config.tuning import FreezeTuning, FullTuning, LoraTuning, PrefixTuning
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "experiment.md"
@@ -32,6 +32,7 @@ TABLES: dict[str, type[Section]] = {
     "tuning, freeze": FreezeTuning,
     "tuning, prefix": PrefixTuning,
     "training": TrainingSettings,
+    "training.eval_metrics": EvalMetrics,
     "training.early_stopping": EarlyStopping,
     "evaluation": EvaluationSettings,
     "evaluation.models, others": OtherModel,

@@ -18,6 +18,8 @@ from instructglm.report.contents import (
     CurvePoint,
     DataCard,
     Environment,
+    Gap,
+    MetricCurve,
     Report,
     Sample,
     SourceCard,
@@ -200,6 +202,11 @@ def training_card(num_steps: int = 120) -> TrainingCard:
             "lr_scheduler_type": "cosine",
             "early_stopping": {"patience": 3},
         },
+        gap=Gap(step=84, train_loss=0.371, validation_loss=0.367, num_steps=12),
+        metric_curves=(
+            MetricCurve(metric="accuracy", num_items=100, steps=(0, 60, 120), values=(0.62, 0.81, 0.84)),
+            MetricCurve(metric="macro_f1", num_items=90, steps=(0, 60, 120), values=(0.55, 0.8, 0.8)),
+        ),
     )
 
 

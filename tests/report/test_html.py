@@ -143,6 +143,14 @@ def test_losses_that_cannot_be_drawn_are_counted(named: dict[str, Callable[[], R
     assert "1 losses were not finite" in Page(render_html(named["broken_losses"]())).text
 
 
+def test_the_gap_and_task_metrics_stand_under_the_curves(named: dict[str, Callable[[], Report]]) -> None:
+    html = Page(render_html(named["ordinary"]())).text
+    assert "Gap at step 84: -0.004 nats (validation 0.367, train 0.371 on average over the 12 steps" in html
+    assert "Accuracy, % of 100" in html
+    assert "Macro F1, % of 90" in html
+    assert "A share of 90 is off by up to 10 points" in html
+
+
 def test_every_sample_stands_in_the_page_without_scripts(report: Report, html: str) -> None:
     articles = [a for tag, a in Page(html).tags if tag == "article" and a.get("class") == "item"]
     assert len(articles) == len(report.samples)

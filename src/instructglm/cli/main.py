@@ -1,7 +1,8 @@
 """`instructglm`: the commands, and what becomes of everything that goes wrong in them.
 
-Exit codes: 0 done, 1 a check said no, 2 a mistake the user can mend or an
-interruption. Any other exception is a bug of ours and keeps its traceback.
+Exit codes: 0 done, 1 a check said no, 2 a mistake the user can mend or Ctrl-C,
+128 + n ended by signal n (143 for SIGTERM). Any other exception is a bug of
+ours and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import signal
 import sys
 import warnings
 from contextlib import suppress
+from types import FrameType
 from typing import Any, NoReturn
 
 import typer
@@ -18,7 +20,7 @@ from typer.core import TyperGroup
 
 from instructglm.cli import chat, config, data, env, init, run
 from instructglm.cli.streams import drop_output, is_full, open_closed_streams
-from instructglm.core.errors import InstructGLMError
+from instructglm.core.errors import InstructGLMError, Terminated
 
 _EXTRAS = {
     "torch",
@@ -31,6 +33,7 @@ _EXTRAS = {
     "gguf",
     "safetensors",
 }
+_GO_ON = "what is finished stays. Run the same command again to go on from there."
 # On some processors every import of bitsandbytes advises to install a kernel for answers of 4-bit models, which we keep
 # in the layout that trains (models/quantization.py).
 _BITSANDBYTES_ON_CPU, _ADVERTISED = "bitsandbytes.backends.cpu.ops", "gemm_4bit_forward"
@@ -61,13 +64,16 @@ class Door(TyperGroup):
                 f"Error: {error.filename}: {error.strerror}",
                 "See that it is there, that it is what the command expects, and that you may read or write it.",
             )
+        except Terminated as ended:
+            name = signal.Signals(ended.number).name
+            _refuse(f"\nEnded by {name}: {_GO_ON}", code=128 + ended.number)
         except KeyboardInterrupt:
-            _refuse("\nInterrupted: what is finished stays. Run the same command again to go on from there.")
+            _refuse(f"\nInterrupted: {_GO_ON}")
 
 
-def _refuse(*lines: str) -> NoReturn:
+def _refuse(*lines: str, code: int = 2) -> NoReturn:
     print(*lines, sep="\n", file=sys.stderr, flush=True)
-    raise typer.Exit(2)
+    raise typer.Exit(code)
 
 
 app = typer.Typer(
@@ -93,7 +99,7 @@ def main() -> None:
     open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without our characters
-    _end_like_ctrl_c(signal.SIGTERM, signal.SIGHUP)
+    _heed(signal.SIGTERM, signal.SIGHUP)
     try:
         try:
             app()
@@ -111,11 +117,15 @@ def main() -> None:
         sys.exit(2)
 
 
-def _end_like_ctrl_c(*signals: signal.Signals) -> None:
+def _heed(*signals: signal.Signals) -> None:
     """Let what asks this process to end be told and tidied up after; what is ignored (`nohup`) stays ignored."""
     for number in signals:
         if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated(number)
 
 
 if __name__ == "__main__":

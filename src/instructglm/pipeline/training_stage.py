@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from instructglm.config.loading import to_yaml
+from instructglm.config.training import NOT_THE_OUTCOME
 from instructglm.core.errors import DataError, ModelError, RunError
 from instructglm.core.files import remove, replace_folder, sync_folder, write_text
 from instructglm.core.ids import content_hash
@@ -19,6 +20,7 @@ from instructglm.data.dataset import read_examples, read_manifest, write_ledger
 from instructglm.data.features import Feature, encode_examples
 from instructglm.data.output_weights import count_unrated, weighed
 from instructglm.data.templates import Template, template_for
+from instructglm.evaluation.predict import Predictor
 from instructglm.models.guard import require_finite
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
@@ -26,17 +28,18 @@ from instructglm.models.quantization import loading_in_few_bits
 from instructglm.models.window import require_window
 from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
+from instructglm.pipeline.watching import metric_curves, task_validator
 from instructglm.report.contents import CurvePoint, TrainingCard
 from instructglm.training.checkpoint import RunState, tensor_storage
 from instructglm.training.compilation import compile_layers
 from instructglm.training.loop import Setting, train
 from instructglm.training.metrics_log import read_metrics
-from instructglm.training.monitor import verdict
+from instructglm.training.monitor import LOSS, gap_at, verdict
 from instructglm.training.packing import set_packed
 from instructglm.training.plan import make_plan
+from instructglm.training.trackers import require_trackers
 from instructglm.tuning import METHODS, TunedModel, note_base
 
-_NOT_THE_OUTCOME = {"logging_steps", "save_steps"}  # a run may go on with others
 _VERSION = 3  # of what the same settings lead to; raise it when training changes
 
 
@@ -85,12 +88,13 @@ def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
         "max_length": experiment.data.max_length,
         "overlong": experiment.data.overlong,
         "tuning": experiment.tuning.model_dump(mode="json"),
-        "training": experiment.training.model_dump(mode="json", exclude=_NOT_THE_OUTCOME),
+        "training": experiment.training.model_dump(mode="json", exclude=set(NOT_THE_OUTCOME)),
     }
 
 
 def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict[str, Any]) -> None:
     experiment = job.experiment
+    require_trackers(experiment.training.report_to)
     device = choose_device(experiment.model.device)
     dtype = choose_dtype(experiment.model.dtype, device)
     attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
@@ -111,8 +115,13 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     if experiment.training.torch_compile:
         job.progress.say("compiling the layers, and trying them out")
         compile_layers(tuned, train_features, device, dtype, packed=packed)
-    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed)
-    state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
+    made_with = {name: value for name, value in inputs.items() if name not in ("device", "dtype", "seed", "training")}
+    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed, made_with)
+    predictor = Predictor("validation", tuned.model, template, device, dtype)
+    validate = task_validator(job, dataset, predictor)
+    state = train(
+        tuned, train_features, validation_features, experiment.training, setting, folder, job.progress, validate
+    )
     _save(tuned, tokenizer, experiment.model.name_or_path, folder / tuned.name)
     card = _card(job, tuned, state, train_features, packed, folder)
     write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
@@ -223,7 +232,7 @@ def _card(
         validation_curve=tuple(CurvePoint(step=check.step, loss=check.loss) for check in checks),
         best_step=best.step if best else state.step,
         stopped_early=state.step < plan.num_steps,
-        verdict=verdict(checks, plan.num_steps),
+        verdict=verdict(state.watch, lines, settings.early_stopping.metric if settings.early_stopping else LOSS),
         settings={
             "num_train_prompts": len(features),
             "num_train_sequences": sum(len(feature.outputs) for feature in features),
@@ -232,4 +241,6 @@ def _card(
             **settings.model_dump(mode="json"),
         },
         resumed_at=state.resumed_at,
+        gap=gap_at(best.step, checks, lines) if best else None,
+        metric_curves=metric_curves(checks),
     )

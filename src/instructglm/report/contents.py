@@ -84,6 +84,31 @@ class CurvePoint(Record):
     loss: float
 
 
+class Gap(Record):
+    """How far validation lies above training at one step: both losses in nats per trained token.
+
+    The train loss is a mean over the trained tokens of the steps since the check
+    before, each taken on its batch before the step, with dropout where there is
+    any; so the gap of the weights themselves is, if anything, larger.
+    """
+
+    step: int
+    train_loss: float
+    validation_loss: float
+    num_steps: int
+    """Of the mean."""
+
+
+class MetricCurve(Record):
+    """A task metric on the validation sample, at every check."""
+
+    metric: str
+    num_items: int
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+    """Between 0 and 1, one for each of `steps`."""
+
+
 class TrainingCard(Record):
     """What training did."""
 
@@ -106,6 +131,9 @@ class TrainingCard(Record):
     settings: dict[str, JsonValue]
     resumed_at: tuple[int, ...] = ()
     """Steps at which training went on after an interruption."""
+    gap: Gap | None = None
+    """At `best_step`; None before the first step, or without validation."""
+    metric_curves: tuple[MetricCurve, ...] = ()
 
 
 class Confusion(Record):

@@ -82,6 +82,22 @@ WORDS: Mapping[str, Pair] = {
     "no_training": ("Nothing was trained for this report.", "本报告没有训练过程。"),
     "loss_axis": ("loss, nats per trained token", "损失（每个训练词元，奈特）"),
     "step_axis": ("optimizer step", "优化步数"),
+    "loss_note": (
+        "Both losses are nats per trained token. The train loss of a step is that of its own batch before the step, "
+        "with dropout where there is any; the validation loss is of all validation examples, without.",
+        "两条曲线均为每个训练词元的损失（奈特）。训练损失取自该步更新前的当前批次（若设有 dropout 则启用）；"
+        "验证损失取自全部验证样本，不启用 dropout。",
+    ),
+    "gap_note": (
+        "Gap at step {step}: {gap} nats (validation {validation}, train {train} on average over the {n} steps logged "
+        "since the check before).",
+        "第 {step} 步的差距：{gap} 奈特（验证 {validation}；训练 {train}，为自上次检查以来所记录的 {n} 步的平均）。",
+    ),
+    "metric_note": (
+        "The same validation items at every check. A share of {n} is off by up to {points} points by chance alone, "
+        "19 times in 20.",
+        "每次检查使用相同的验证题。对于 {n} 题，仅偶然因素（95%）就可使比例偏差多达 {points} 个百分点。",
+    ),
     "train_curve": ("train, each step", "训练（每步）"),
     "train_smooth": ("train, running mean", "训练（滑动平均）"),
     "validation_curve": ("validation", "验证"),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
+from pydantic import Field, JsonValue
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
@@ -19,11 +23,14 @@ from instructglm.core.files import staged_folder, storage_errors, write_text
 from instructglm.core.records import Record, read_record
 from instructglm.training.monitor import Watch
 from instructglm.training.optimizer_state import optimizer_tensors, restore_optimizer
+from instructglm.training.provenance import compare
 from instructglm.tuning import TunedModel
 
 _STATE, _WEIGHTS, _OPTIMIZER = "state.json", "weights.safetensors", "optimizer.safetensors"
 _RNG = "rng"
 _CUDA_RNG = "cuda_rng/"  # and the number of the device
+
+Tensors = dict[str, torch.Tensor]
 
 
 class RunState(Record):
@@ -35,10 +42,14 @@ class RunState(Record):
     num_trained_tokens: int = 0
     seconds: float = 0.0
     resumed_at: tuple[int, ...] = ()
+    made_with: dict[str, JsonValue] = Field(default={})
+    """What the run is trained with (`provenance`)."""
 
 
-def save_checkpoint(folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer, state: RunState) -> None:
-    """Write `step-N` whole, then drop what is older.
+def save_checkpoint(
+    folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer, state: RunState, keep: int = 1
+) -> None:
+    """Write `step-N` whole, then drop what is older than the newest `keep`.
 
     Raises:
         StorageError: the disk is full; the older checkpoint is intact.
@@ -47,8 +58,7 @@ def save_checkpoint(folder: Path, tuned: TunedModel, optimizer: torch.optim.Opti
         _save(tuned.state(), staged / _WEIGHTS)
         _save(optimizer_tensors(tuned, optimizer) | _generators(), staged / _OPTIMIZER)
         write_text(staged / _STATE, state.model_dump_json(indent=2))
-    best = state.watch.best.step if state.watch.best else -1
-    _keep_only(folder, {f"step-{state.step:08d}", f"best-{best:08d}"})
+    _keep_only(folder, _steps(folder)[-keep:])
 
 
 def save_best(folder: Path, tuned: TunedModel, step: int) -> None:
@@ -66,25 +76,59 @@ def load_best(folder: Path, step: int) -> dict[str, torch.Tensor]:
     return _load(folder / f"best-{step:08d}" / _WEIGHTS)
 
 
-def resume(folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer) -> RunState:
-    """Set model, optimizer and generator to the last checkpoint; where there is none, nothing changes.
+def resume(
+    folder: Path,
+    tuned: TunedModel,
+    optimizer: torch.optim.Optimizer,
+    made_with: Mapping[str, Any] | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> RunState:
+    """Set model, optimizer and generator to the last whole checkpoint; where there is none, nothing changes.
+
+    Args:
+        folder: that of the checkpoints.
+        tuned: has the weights to set.
+        optimizer: has the moments to set.
+        made_with: the run as it is about to go on; it has to be what the checkpoint was trained with.
+        say: is told of a damaged checkpoint that is passed over, and of what changes the run by rounding.
 
     Raises:
-        StorageError: the checkpoint is damaged.
+        StorageError: every checkpoint is damaged; the message is about the newest.
+        RunError: the run began with other data or settings.
     """
-    steps = sorted(folder.glob("step-????????"))
-    if not steps:
-        return RunState()
-    tuned.load_state(_load(steps[-1] / _WEIGHTS))
-    tensors = _load(steps[-1] / _OPTIMIZER)
+    now = dict(made_with or {})
+    found = _last_whole(folder, say)
+    if found is None:
+        return RunState(made_with=now)
+    place, state, weights, tensors = found
+    compare(state.made_with, now, str(place), say)
+    tuned.load_state(weights)
     _restore_generators(tensors)
     restore_optimizer(tuned, optimizer, tensors)
-    return _read_state(steps[-1] / _STATE)
+    return state.model_copy(update={"resumed_at": (*state.resumed_at, state.step), "made_with": now})
 
 
-def _read_state(path: Path) -> RunState:
-    state = read_record(path, RunState, hint=_START_OVER)
-    return state.model_copy(update={"resumed_at": (*state.resumed_at, state.step)})
+def _last_whole(folder: Path, say: Callable[[str], None]) -> tuple[Path, RunState, Tensors, Tensors] | None:
+    """The newest checkpoint that can be read: where it is, its state, weights and optimizer; None where none is."""
+    damaged: list[StorageError] = []
+    for step in reversed(_steps(folder)):
+        try:
+            state = read_record(step / _STATE, RunState, hint=_START_OVER)
+            found = step, state, _load(step / _WEIGHTS), _load(step / _OPTIMIZER)
+        except StorageError as error:
+            damaged.append(error)
+            continue
+        for fault in damaged:
+            say(f"{fault.faults[0]}; training goes on from the checkpoint before, {step.name}")
+        return found
+    if damaged:
+        raise damaged[0]
+    return None
+
+
+def _steps(folder: Path) -> list[Path]:
+    """The checkpoints, oldest first."""
+    return sorted(folder.glob("step-????????"))
 
 
 def _generators() -> dict[str, torch.Tensor]:
@@ -126,10 +170,36 @@ def _load(path: Path) -> dict[str, torch.Tensor]:
         raise StorageError(f"{path}: damaged or missing: {error}", hint=_START_OVER) from error
 
 
-def _keep_only(folder: Path, names: set[str]) -> None:
+def _keep_only(folder: Path, steps: Sequence[Path]) -> None:
+    """Drop all but these checkpoints and the best weights that they name."""
+    names = {step.name for step in steps} | {f"best-{best:08d}" for step in steps for best in _best_of(step)}
     for old in folder.iterdir():
         if old.is_dir() and old.name not in names:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _best_of(step: Path) -> list[int]:
+    try:
+        best = read_record(step / _STATE, RunState, hint=_START_OVER).watch.best
+    except StorageError:  # it is damaged, and will be passed over
+        return []
+    return [best.step] if best else []
+
+
+class SaveClock:
+    """Whether the last checkpoint is older than it should be; never, where no minutes are given."""
+
+    def __init__(self, minutes: float | None, now: Callable[[], float] = time.monotonic) -> None:
+        self._after_s = math.inf if minutes is None else 60 * minutes
+        self._now = now
+        self._saved_at = now()
+
+    def is_due(self) -> bool:
+        return self._now() - self._saved_at >= self._after_s
+
+    def restart(self) -> None:
+        """A checkpoint was just written."""
+        self._saved_at = self._now()
 
 
 _START_OVER = "Remove this run's folder and run the same command again to train from the start."

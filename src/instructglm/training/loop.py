@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
 
 from instructglm.config.training import TrainingSettings
-from instructglm.core.errors import RunError
 from instructglm.core.progress import Bar, Progress
 from instructglm.core.seeds import derived_seed
 from instructglm.data.features import Feature
+from instructglm.training import sanity
 from instructglm.training.batches import Batch, micro_batches
-from instructglm.training.checkpoint import RunState, load_best, resume, save_best, save_checkpoint
+from instructglm.training.checkpoint import RunState, SaveClock, load_best, resume, save_best, save_checkpoint
 from instructglm.training.interrupt import deferred_interrupt
 from instructglm.training.loss import arithmetic, has_plain_head, weighted_count, weighted_nats
 from instructglm.training.metrics_log import MetricsLog
 from instructglm.training.monitor import Check
 from instructglm.training.optimizers import make_optimizer
 from instructglm.training.plan import make_plan
+from instructglm.training.provenance import provenance
 from instructglm.training.schedules import make_schedule
+from instructglm.training.trackers import open_trackers
+from instructglm.training.validation import Validate, task_metrics
 from instructglm.tuning import TunedModel
 
 _CHECKS_PER_RUN = 10  # when eval_steps is not given
@@ -40,6 +44,8 @@ class Setting:
     seed: int
     packed: bool = False
     """Whether rows hold prompts with all their outputs, without padding."""
+    made_with: Mapping[str, Any] = field(default_factory=dict)
+    """What else decides the outcome, by name: a run goes on only with the same."""
 
 
 def train(
@@ -50,18 +56,20 @@ def train(
     setting: Setting,
     folder: Path,
     progress: Progress,
+    validate: Validate | None = None,
 ) -> RunState:
     """Move the weights of `tuned` and leave it with those of the best validation check.
 
     Checkpoints and `metrics.jsonl` go under `folder`; where checkpoints stand
     there already, the run goes on from the last and ends as if it had never
-    stopped.
+    stopped. `validate` gives the task metrics of the weights as they are, by
+    name; it is called at every check.
 
     Raises:
-        RunError: the loss, a gradient or a weight is not a number, or no token is trained.
+        RunError: what is trained is no longer sane (`sanity`), or the run began with other data or settings.
         KeyboardInterrupt: after the step in progress and its checkpoint.
     """
-    return _Run(tuned, train_features, validation_features, settings, setting, folder, progress).go()
+    return _Run(tuned, train_features, validation_features, settings, setting, folder, progress, validate).go()
 
 
 class _Run:
@@ -76,7 +84,9 @@ class _Run:
         setting: Setting,
         folder: Path,
         progress: Progress,
+        validate: Validate | None,
     ) -> None:
+        self.validate, self.folder = validate, folder
         self.tuned, self.settings, self.setting, self.progress = tuned, settings, setting, progress
         self.checkpoints = folder / "checkpoints"
         self.features = train_features
@@ -98,7 +108,10 @@ class _Run:
         self.optimizer = make_optimizer(tuned, settings)
         torch.manual_seed(derived_seed(setting.seed, "dropout"))
         self.checkpoints.mkdir(parents=True, exist_ok=True)
-        self.state = resume(self.checkpoints, tuned, self.optimizer)
+        made_with = self._made_with(validation_features)
+        self.state = resume(self.checkpoints, tuned, self.optimizer, made_with, progress.say)
+        self.clock = SaveClock(settings.save_minutes)
+        self.before_first = sanity.fingerprint(tuned.trainable())  # of this process
         self.scheduler = make_schedule(self.optimizer, settings, self.plan.num_steps, self.state.step)
         self.log = MetricsLog(folder / "metrics.jsonl", self.state.step)
 
@@ -106,6 +119,7 @@ class _Run:
         if self.state.step:
             self.progress.say(f"training goes on from step {self.state.step} of {self.plan.num_steps}")
         with (
+            open_trackers(self.settings.report_to, self.folder, self.state.step) as self.log.trackers,
             deferred_interrupt() as interrupted,
             self.progress.stage("train", total=self.plan.num_steps, unit="step", done=self.state.step) as bar,
         ):
@@ -114,9 +128,9 @@ class _Run:
             while self.state.step < self.plan.num_steps and not self._finished():
                 self._step(bar)
                 self._after_step()
-                if interrupted():
+                if stop := interrupted():
                     self._save()
-                    raise KeyboardInterrupt
+                    raise stop
         self._keep_best()
         return self.state
 
@@ -125,13 +139,19 @@ class _Run:
         started = time.perf_counter()
         chosen = [self.features[index] for index in self.plan.indices(self.state.step)]
         batches = self._batches(chosen, self.settings.micro_batch_size)
-        total = weighted_count(batches)
+        step, total = self.state.step + 1, weighted_count(batches)
+        sanity.require_trained_tokens(step, total)
         self.model.train()
         loss = sum(self._backward(batch, total) for batch in batches)
         grad_norm = self.accelerator.clip_grad_norm_(self.tuned.trainable().values(), self.settings.max_grad_norm)
-        self._require_finite(self.state.step + 1, float(grad_norm), "gradient's norm")  # before it spoils the weights
-        learning_rate = float(self.scheduler.get_last_lr()[0])
+        sanity.require_finite(step, float(grad_norm), "gradient's norm")  # before it spoils the weights
+        sanity.require_signal(step, loss, float(grad_norm))
+        rates = [float(rate) for rate in self.scheduler.get_last_lr()]
+        sanity.require_rate(step, rates)
         self.optimizer.step()
+        if self.before_first:
+            sanity.require_moved(step, self.before_first, self.tuned.trainable())
+            self.before_first = ()
         self.scheduler.step()
         self.optimizer.zero_grad(set_to_none=True)
         seconds = time.perf_counter() - started
@@ -144,7 +164,7 @@ class _Run:
                 "seconds": self.state.seconds + seconds,
             }
         )
-        self._log_step(loss, float(grad_norm), learning_rate, num_tokens, num_trained, seconds)
+        self._log_step(loss, float(grad_norm), rates[0], num_tokens, num_trained, seconds)
         bar.advance(1, loss=loss, tokens_per_s=num_tokens / seconds)
 
     def _batches(self, features: Sequence[Feature], size: int | None) -> list[Batch]:
@@ -164,16 +184,9 @@ class _Run:
         with arithmetic(self.setting.device, self.setting.dtype):
             nats = self._nats(batch)
         loss = nats / total
-        self._require_finite(self.state.step + 1, loss.item(), "loss")
+        sanity.require_finite(self.state.step + 1, loss.item(), "loss")
         self.accelerator.backward(loss)
         return loss.item()
-
-    def _require_finite(self, step: int, value: float, name: str) -> None:
-        if not math.isfinite(value):
-            raise RunError(
-                f"step {step}: the {name} is {value}",
-                hint="Lower training.learning_rate, or set model.dtype to float32. The last checkpoint is intact.",
-            )
 
     def _log_step(
         self, loss: float, grad_norm: float, learning_rate: float, num_tokens: int, num_trained: int, seconds: float
@@ -197,17 +210,18 @@ class _Run:
         step, last = self.state.step, self.plan.num_steps
         if self.validation and (step % self.eval_steps == 0 or step == last):
             self._check()
-        if step % self.save_steps == 0 or step == last or self._finished():
+        if step % self.save_steps == 0 or step == last or self._finished() or self.clock.is_due():
             self._save()
 
     def _check(self) -> None:
-        """Validation loss; the weights are kept where it is the lowest so far."""
-        check = Check(step=self.state.step, loss=self._validation_loss())
-        self._require_finite(check.step, check.loss, "validation loss")
+        """Validation loss and task metrics; the weights are kept where they are the best so far."""
+        loss, found = self._validation_loss(), task_metrics(self.model, self.validate) if self.validate else {}
+        metrics, num_items = ({name: pair[place] for name, pair in found.items()} for place in (0, 1))
+        check = Check(step=self.state.step, loss=loss, metrics=metrics, num_items=num_items)
         watch = self.state.watch.after(check, self.settings.early_stopping)
         self.state = self.state.model_copy(update={"watch": watch})
-        self.log.write(check.step, validation_loss_nats_per_token=check.loss)
-        self.progress.say(f"step {check.step}: validation loss {check.loss:.4f}")
+        self.log.write(check.step, **check.named())
+        self.progress.say(str(check))
         if watch.best == check:
             save_best(self.checkpoints, self.tuned, check.step)
 
@@ -215,18 +229,31 @@ class _Run:
         self.model.eval()
         with torch.no_grad(), arithmetic(self.setting.device, self.setting.dtype):
             nats = [self._nats(batch).item() for batch in self.validation]
-        return math.fsum(nats) / weighted_count(self.validation)
+        loss = math.fsum(nats) / weighted_count(self.validation)
+        sanity.require_finite(self.state.step, loss, "validation loss")
+        return loss
+
+    def _made_with(self, validation_features: Sequence[Feature]) -> dict[str, Any]:
+        setting = self.setting
+        return provenance(
+            self.settings,
+            self.features,
+            validation_features,
+            device=setting.device.type,
+            dtype=str(setting.dtype),
+            packed=setting.packed,
+            seed=setting.seed,
+            **setting.made_with,
+        )
 
     def _finished(self) -> bool:
         return self.state.watch.should_stop(self.settings.early_stopping)
 
     def _save(self) -> None:
-        save_checkpoint(self.checkpoints, self.tuned, self.optimizer, self.state)
+        save_checkpoint(self.checkpoints, self.tuned, self.optimizer, self.state, self.settings.save_total_limit)
+        self.clock.restart()
 
     def _keep_best(self) -> None:
         if self.state.watch.best is not None:
             self.tuned.load_state(load_best(self.checkpoints, self.state.watch.best.step))
-        for name, weight in self.tuned.trainable().items():
-            self._require_finite(
-                self.state.step, float(weight.detach().float().abs().max()), f"largest weight of {name}"
-            )
+        sanity.require_finite_weights(self.state.step, self.tuned.trainable())
