@@ -183,7 +183,7 @@ def _pad_id(tokenizer: Any) -> int:
 def _card(
     job: Job, tuned: TunedModel, state: RunState, num_prompts: int, num_sequences: int, packed: bool, folder: Path
 ) -> TrainingCard:
-    settings = job.experiment.training
+    settings, quantized = job.experiment.training, job.experiment.model.quantization_config
     plan = make_plan(num_prompts, settings, job.experiment.seed)
     checks = state.watch.checks
     lines = read_metrics(folder / "metrics.jsonl")
@@ -207,6 +207,7 @@ def _card(
             "num_train_prompts": num_prompts,
             "num_train_sequences": num_sequences,
             "packed": packed,
+            "quantization_config": quantized.model_dump(mode="json") if quantized else None,
             **job.experiment.tuning.model_dump(mode="json"),
             **settings.model_dump(mode="json"),
         },
