@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from instructglm.config.experiment import Experiment
 from instructglm.config.loading import to_yaml
 from instructglm.core.errors import DataError, ModelError, RunError
 from instructglm.core.files import remove, replace_folder, sync_folder, write_text
@@ -93,10 +94,7 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     device = choose_device(experiment.model.device)
     dtype = choose_dtype(experiment.model.dtype, device)
     attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
-    few_bits = loading_in_few_bits(experiment.model.quantization_config, dtype, device)
-    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **few_bits)
-    require_finite(model, experiment.model.name_or_path)
-    require_window(model, experiment.data.max_length)
+    model, tokenizer = _load(experiment, device, dtype, attention)
     template = template_for(tokenizer)
     ledger = Ledger()
     held_out = [example for split in (Split.VALIDATION, Split.TEST) for example in read_examples(dataset, split)]
@@ -104,7 +102,6 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     validation_features = _features(job, dataset, Split.VALIDATION, template, ledger)
     write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
     write_ledger(folder, ledger.entries)
-    model = model if few_bits else model.to(device)
     tuned = METHODS[experiment.tuning.method](model, experiment.tuning, dtype=dtype, seed=experiment.seed)
     packed = _packed(job, tuned, [*train_features, *validation_features], device, dtype, attention)
     if experiment.training.torch_compile:
@@ -115,6 +112,15 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     _save(tuned, tokenizer, experiment.model.name_or_path, folder / tuned.name)
     card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), packed, folder)
     write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
+
+
+def _load(experiment: Experiment, device: torch.device, dtype: torch.dtype, attention: str) -> tuple[Any, Any]:
+    """The model that is tuned, in its place and fit to be, and its tokenizer."""
+    few_bits = loading_in_few_bits(experiment.model.quantization_config, dtype, device)
+    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **few_bits)
+    require_finite(model, experiment.model.name_or_path)
+    require_window(model, experiment.data.max_length)
+    return (model if few_bits else model.to(device)), tokenizer
 
 
 def _packed(
