@@ -105,6 +105,7 @@ def ours(variant: str, features: list[Any], given: argparse.Namespace) -> dict[s
     from instructglm.models.loading import load
     from instructglm.training.batches import micro_batches
     from instructglm.training.compilation import compile_layers
+    from instructglm.training.loop import Setting
     from instructglm.training.loss import arithmetic, weighted_count, weighted_nats
     from instructglm.tuning import METHODS
 
@@ -114,7 +115,7 @@ def ours(variant: str, features: list[Any], given: argparse.Namespace) -> dict[s
     model, _ = load("embedded", attn_implementation=attention)
     tuned = METHODS["lora"](model, LoraTuning(), dtype=dtype, seed=1)
     if given.compile:
-        compile_layers(tuned, features, torch.device("cpu"), dtype, packed=packed)
+        compile_layers(tuned, features, Setting(torch.device("cpu"), dtype, 0, 1, packed))
     tuned.model.train()
     optimizer = torch.optim.AdamW(tuned.trainable().values(), lr=1e-4, fused=True)
     prompts = given.batch // given.outputs

@@ -104,10 +104,10 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     write_ledger(folder, ledger.entries)
     tuned = METHODS[experiment.tuning.method](model, experiment.tuning, dtype=dtype, seed=experiment.seed)
     packed = _packed(job, tuned, [*train_features, *validation_features], device, dtype, attention)
+    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed)
     if experiment.training.torch_compile:
         job.progress.say("compiling the layers, and trying them out")
-        compile_layers(tuned, train_features, device, dtype, packed=packed)
-    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed)
+        compile_layers(tuned, train_features, setting)
     state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
     _save(tuned, tokenizer, experiment.model.name_or_path, folder / tuned.name)
     card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), packed, folder)
