@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import tiny_chatglm
 import torch
@@ -14,10 +16,11 @@ from instructglm.data.templates import Encoded
 from instructglm.models.loading import load
 from instructglm.training.batches import micro_batches
 from instructglm.training.compilation import compile_layers
+from instructglm.training.loop import Setting
 from instructglm.training.loss import weighted_nats
 from instructglm.tuning import METHODS, TunedModel
 
-CPU = torch.device("cpu")
+CPU = Setting(torch.device("cpu"), torch.float32, 3, seed=5)
 pytestmark = pytest.mark.slow
 
 
@@ -55,7 +58,7 @@ def test_rows_of_any_length_have_the_same_loss_and_gradients(folder, packed, tmp
     model, _ = load(folder, attn_implementation="shared_prefix" if packed else "eager")
     tuned = METHODS["lora"](model, LoraTuning(rank=4), dtype=torch.float32, seed=5)
     expected, names = [loss_and_gradients(tuned, row, packed=packed) for row in rows], list(tuned.state())
-    compile_layers(tuned, rows[0], CPU, torch.float32, packed=packed)
+    compile_layers(tuned, rows[0], replace(CPU, packed=packed))
     for row, (loss, gradients) in zip(rows, expected, strict=True):
         found, found_gradients = loss_and_gradients(tuned, row, packed=packed)
         assert_close(found, loss, rtol=1e-5, atol=0)
@@ -73,7 +76,7 @@ def test_a_compiler_that_is_not_there_is_told_with_the_setting(tiny_model, monke
     with pytest.raises(
         RunError, match=r"training\.torch_compile is true, and this model cannot be compiled here"
     ) as told:
-        compile_layers(tuned, features(2, 0, []), CPU, torch.float32, packed=False)
+        compile_layers(tuned, features(2, 0, []), CPU)
     assert "C++ compiler" in told.value.hint
 
 
@@ -88,4 +91,4 @@ def test_a_compiler_that_computes_something_else_is_refused(tiny_model, monkeypa
     )
     monkeypatch.setattr(torch.nn.Module, "compile", wrong)
     with pytest.raises(RunError, match=r"this model has a loss of .* when compiled, and of .* when not"):
-        compile_layers(tuned, features(2, 0, []), CPU, torch.float32, packed=False)
+        compile_layers(tuned, features(2, 0, []), CPU)

@@ -57,6 +57,7 @@ SCHEDULE_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
     "warmup_stable_decay": ("num_decay_steps", "warmup_type", "decay_type", "min_lr_ratio", "num_cycles"),
 }
 """Schedule -> what `lr_scheduler_kwargs` may hold; the others take nothing."""
+_OWN_KEYS = {"lr": "learning_rate", "weight_decay": "weight_decay"}
 _ONE_NEEDED = {"cosine_with_min_lr": ("min_lr", "min_lr_rate"), "warmup_stable_decay": ("num_decay_steps",)}
 
 
@@ -138,6 +139,13 @@ class TrainingSettings(Section):
                 f"batch_size counts a step's prompts, tokens_per_batch its tokens, and {found} set; set one, and null "
                 "for the other"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _keys_of_their_own(self) -> TrainingSettings:
+        if twice := [name for name in _OWN_KEYS if name in self.optim_args]:
+            named = " and ".join(f"{name} (training.{_OWN_KEYS[name]})" for name in twice)
+            raise ValueError(f"optim_args has {named}, which has a key of its own")
         return self
 
     @model_validator(mode="after")

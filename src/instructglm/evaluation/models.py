@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -34,7 +35,8 @@ class Arithmetic:
     def load(self, place: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase | None]:
         """The model of a place, computing so."""
         few_bits = loading_in_few_bits(self.quantization, self.dtype, self.device)
-        model, tokenizer = load(place, **{"dtype": self.dtype, "attn_implementation": self.attention} | few_bits)
+        told: dict[str, Any] = {"dtype": self.dtype} | few_bits
+        model, tokenizer = load(place, attn_implementation=self.attention, **told)
         return (model if few_bits else model.to(self.device)), tokenizer
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from instructglm.config.experiment import Experiment
 from instructglm.config.loading import to_yaml
 from instructglm.config.training import NOT_THE_OUTCOME
 from instructglm.core.errors import DataError, ModelError, RunError
@@ -98,10 +99,7 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     device = choose_device(experiment.model.device)
     dtype = choose_dtype(experiment.model.dtype, device)
     attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
-    few_bits = loading_in_few_bits(experiment.model.quantization_config, dtype, device)
-    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **few_bits)
-    require_finite(model, experiment.model.name_or_path)
-    require_window(model, experiment.data.max_length)
+    model, tokenizer = _load(experiment, device, dtype, attention)
     template = template_for(tokenizer)
     ledger = Ledger()
     held_out = [example for split in (Split.VALIDATION, Split.TEST) for example in read_examples(dataset, split)]
@@ -109,14 +107,13 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     validation_features = _features(job, dataset, Split.VALIDATION, template, ledger)
     write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
     write_ledger(folder, ledger.entries)
-    model = model if few_bits else model.to(device)
     tuned = METHODS[experiment.tuning.method](model, experiment.tuning, dtype=dtype, seed=experiment.seed)
     packed = _packed(job, tuned, [*train_features, *validation_features], device, dtype, attention)
-    if experiment.training.torch_compile:
-        job.progress.say("compiling the layers, and trying them out")
-        compile_layers(tuned, train_features, device, dtype, packed=packed)
     made_with = {name: value for name, value in inputs.items() if name not in ("device", "dtype", "seed", "training")}
     setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed, made_with)
+    if experiment.training.torch_compile:
+        job.progress.say("compiling the layers, and trying them out")
+        compile_layers(tuned, train_features, setting)
     predictor = Predictor("validation", tuned.model, template, device, dtype)
     validate = task_validator(job, dataset, predictor)
     state = train(
@@ -125,6 +122,15 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     _save(tuned, tokenizer, experiment.model.name_or_path, folder / tuned.name)
     card = _card(job, tuned, state, train_features, packed, folder)
     write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
+
+
+def _load(experiment: Experiment, device: torch.device, dtype: torch.dtype, attention: str) -> tuple[Any, Any]:
+    """The model that is tuned, in its place and fit to be, and its tokenizer."""
+    few_bits = loading_in_few_bits(experiment.model.quantization_config, dtype, device)
+    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **few_bits)
+    require_finite(model, experiment.model.name_or_path)
+    require_window(model, experiment.data.max_length)
+    return (model if few_bits else model.to(device)), tokenizer
 
 
 def _packed(
@@ -213,7 +219,7 @@ def _pad_id(tokenizer: Any) -> int:
 def _card(
     job: Job, tuned: TunedModel, state: RunState, features: Sequence[Feature], packed: bool, folder: Path
 ) -> TrainingCard:
-    settings = job.experiment.training
+    settings, quantized = job.experiment.training, job.experiment.model.quantization_config
     plan = make_plan([feature.num_tokens for feature in features], settings, job.experiment.seed)
     checks = state.watch.checks
     lines = read_metrics(folder / "metrics.jsonl")
@@ -237,6 +243,7 @@ def _card(
             "num_train_prompts": len(features),
             "num_train_sequences": sum(len(feature.outputs) for feature in features),
             "packed": packed,
+            "quantization_config": quantized.model_dump(mode="json") if quantized else None,
             **job.experiment.tuning.model_dump(mode="json"),
             **settings.model_dump(mode="json"),
         },

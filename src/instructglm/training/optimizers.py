@@ -110,7 +110,8 @@ def _keep_embeddings_exact(optimizer: Any, model: nn.Module) -> None:
     bitsandbytes has one manager for the process, which would remember these
     weights for the next model; this optimizer gets one of its own.
     """
-    manager = type(optimizer.mng).__new__(type(optimizer.mng))
+    kind: Any = type(optimizer.mng)
+    manager = kind.__new__(kind)
     manager.initialize()
     embeddings = [module.weight for module in model.modules() if isinstance(module, nn.Embedding)]
     manager.override_config(embeddings, "optim_bits", 32)
