@@ -113,8 +113,9 @@ class _Run:
     def go(self) -> RunState:
         if self.state.step:
             self.progress.say(f"training goes on from step {self.state.step} of {self.plan.num_steps}")
+        tracking = open_trackers(self.settings.report_to, self.folder, self.state.step, self.progress.say)
         with (
-            open_trackers(self.settings.report_to, self.folder, self.state.step) as self.log.trackers,
+            tracking as self.log.trackers,
             deferred_interrupt() as interrupted,
             self.progress.stage("train", total=self.plan.num_steps, unit="step", done=self.state.step) as bar,
         ):
