@@ -87,6 +87,17 @@ def test_where_the_newest_is_damaged_the_run_goes_on_from_the_one_before(tiny_mo
         assert curve(cut) == curve(tmp_path / "whole")
 
 
+def test_a_damaged_checkpoint_goes_with_the_next_good_one_even_of_an_earlier_step(
+    tiny_model, tmp_path, monkeypatch
+) -> None:
+    stopped(tiny_model, tmp_path, monkeypatch, TWO, at=4)
+    (tmp_path / "checkpoints" / "step-00000004" / "weights.safetensors").write_bytes(b"half")
+    stopped(tiny_model, tmp_path, monkeypatch, TWO.model_copy(update={"save_steps": 1}), at=3)
+    assert steps(tmp_path)[-2:] == ["step-00000002", "step-00000003"]
+    _, state = run(tiny_model, tmp_path, TWO)
+    assert state.resumed_at == (2, 3)
+
+
 def test_where_all_are_damaged_the_newest_is_named(tiny_model, tmp_path) -> None:
     run(tiny_model, tmp_path, TWO)
     for saved in (tmp_path / "checkpoints").glob("step-*"):

@@ -12,7 +12,7 @@ from instructglm.data.features import Feature
 from instructglm.data.templates import Encoded
 from instructglm.models.loading import load
 from instructglm.training import loop
-from instructglm.training.sanity import fingerprint, require_moved
+from instructglm.training.sanity import moving
 
 FULL = FullTuning(method="full")
 
@@ -96,9 +96,10 @@ def test_the_first_step_of_lora_moves_only_one_of_its_factors_and_passes(tiny_mo
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.int8])
 def test_the_smallest_change_of_one_number_shows(dtype) -> None:
     weights = {"a": torch.ones(3, 5).to(dtype), "b": torch.ones(2).to(dtype)}
-    before = fingerprint(weights)
-    with pytest.raises(RunError):
-        require_moved(1, before, weights)
+    with pytest.raises(RunError), moving(weights, 1):
+        pass
     whole = {1: torch.int8, 2: torch.int16, 4: torch.int32}[weights["b"].element_size()]
-    weights["b"].view(whole)[1] += 1
-    require_moved(1, before, weights)
+    with moving(weights, 1):
+        weights["b"].view(whole)[1] += 1
+    with moving(weights, 2):
+        pass

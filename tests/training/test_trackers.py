@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
-from tiny_runs import SETTINGS, curve, run
+from tiny_runs import SETTINGS, Told, curve, run
 
 from instructglm.core.errors import RunError
 from instructglm.training.metrics_log import read_metrics
@@ -117,6 +117,22 @@ def test_nothing_is_imported_unless_it_is_asked_for(tmp_path) -> None:
         f"assert not {set(NAMES)!r} & set(sys.modules), set(sys.modules)"
     )
     subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True)
+
+
+def test_a_tracker_that_fails_later_is_told_no_more_and_the_run_goes_on(tiny_model, tmp_path, monkeypatch) -> None:
+    pytest.importorskip("tensorboard")
+    from accelerate.tracking import TensorBoardTracker
+
+    def log(self, values, step=None):
+        if step == 3:
+            raise ConnectionError("no answer")
+
+    monkeypatch.setattr(TensorBoardTracker, "log", log)
+    told = Told()
+    _, state = run(tiny_model, tmp_path, REPORTED, progress=told)
+    assert state.step == 6
+    failed = [line for line in told.lines if "tensorboard" in line]
+    assert failed == ["tensorboard failed at step 3 and is told no more; training goes on: no answer"]
 
 
 def test_a_library_that_refuses_to_start_is_told_with_its_reason(tmp_path) -> None:

@@ -49,16 +49,19 @@ class RunState(Record):
 def save_checkpoint(
     folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer, state: RunState, keep: int = 1
 ) -> None:
-    """Write `step-N` whole, then drop what is older than the newest `keep`.
+    """Write `step-N` whole, then drop all but this and the `keep` - 1 before it.
+
+    One of a later step is damaged: the run has gone on from before it.
 
     Raises:
         StorageError: the disk is full; the older checkpoint is intact.
     """
-    with staged_folder(folder / f"step-{state.step:08d}") as staged:
+    final = folder / f"step-{state.step:08d}"
+    with staged_folder(final) as staged:
         _save(tuned.state(), staged / _WEIGHTS)
         _save(optimizer_tensors(tuned, optimizer) | _generators(), staged / _OPTIMIZER)
         write_text(staged / _STATE, state.model_dump_json(indent=2))
-    _keep_only(folder, _steps(folder)[-keep:])
+    _keep_only(folder, [step for step in _steps(folder) if step <= final][-keep:])
 
 
 def save_best(folder: Path, tuned: TunedModel, step: int) -> None:

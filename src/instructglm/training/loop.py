@@ -111,15 +111,15 @@ class _Run:
         made_with = self._made_with(validation_features)
         self.state = resume(self.checkpoints, tuned, self.optimizer, made_with, progress.say)
         self.clock = SaveClock(settings.save_minutes)
-        self.before_first = sanity.fingerprint(tuned.trainable())  # of this process
         self.scheduler = make_schedule(self.optimizer, settings, self.plan.num_steps, self.state.step)
         self.log = MetricsLog(folder / "metrics.jsonl", self.state.step)
 
     def go(self) -> RunState:
         if self.state.step:
             self.progress.say(f"training goes on from step {self.state.step} of {self.plan.num_steps}")
+        tracking = open_trackers(self.settings.report_to, self.folder, self.state.step, self.progress.say)
         with (
-            open_trackers(self.settings.report_to, self.folder, self.state.step) as self.log.trackers,
+            tracking as self.log.trackers,
             deferred_interrupt() as interrupted,
             self.progress.stage("train", total=self.plan.num_steps, unit="step", done=self.state.step) as bar,
         ):
@@ -148,10 +148,8 @@ class _Run:
         sanity.require_signal(step, loss, float(grad_norm))
         rates = [float(rate) for rate in self.scheduler.get_last_lr()]
         sanity.require_rate(step, rates)
-        self.optimizer.step()
-        if self.before_first:
-            sanity.require_moved(step, self.before_first, self.tuned.trainable())
-            self.before_first = ()
+        with sanity.moving(self.tuned.trainable(), step):
+            self.optimizer.step()
         self.scheduler.step()
         self.optimizer.zero_grad(set_to_none=True)
         seconds = time.perf_counter() - started

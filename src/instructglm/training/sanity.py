@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 
@@ -14,7 +15,7 @@ _OWN_WEIGHTS = (
     "Nothing has moved yet: the model's own weights give this. Try model.dtype float32, or another copy of it."
 )
 _TOKENS = "See which tokens are trained with `instructglm data preview`."
-_RATE = "Raise training.learning_rate; a step this small is lost in the rounding of the weights."
+_RATE = "Raise training.learning_rate, or lower training.warmup_ratio: so small a step is lost in rounding."
 
 
 def require_finite(step: int, value: float, name: str) -> None:
@@ -76,15 +77,18 @@ def _sum_of_bits(weight: torch.Tensor) -> int:
     return int(weight.detach().contiguous().view(whole).sum(dtype=torch.int64))
 
 
-def require_moved(step: int, before: Iterable[int], weights: Mapping[str, torch.Tensor]) -> None:
-    """Some weight has to differ from what `fingerprint` saw before the step.
+@contextmanager
+def moving(weights: Mapping[str, torch.Tensor], step: int) -> Iterator[None]:
+    """Within the block, the first step of a run (the only one looked at) has to change some weight.
 
     One is enough: in LoRA's first step only B moves, since B = 0 gives A no gradient.
 
     Raises:
         RunError: not one has changed.
     """
-    if tuple(before) == fingerprint(weights):
+    before = fingerprint(weights) if step == 1 else ()
+    yield
+    if before and before == fingerprint(weights):
         raise RunError(f"step {step}: not one of the tuned weights has changed", hint=_RATE)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,19 +22,47 @@ class _Tracker(NamedTuple):
 
 
 class Trackers:
-    """Those of one run; without any, nothing is done."""
+    """Those of one run; without any, nothing is done.
 
-    def __init__(self, trackers: Sequence[Any] = ()) -> None:
-        self._trackers = trackers
+    One that fails is told no more, which is said: a run does not end because a
+    server does not answer, and `metrics.jsonl` has everything.
+    """
+
+    def __init__(self, trackers: Sequence[Any] = (), say: Callable[[str], None] = lambda text: None) -> None:
+        self._trackers = list(trackers)
+        self._say = say
 
     def log(self, step: int, values: dict[str, float]) -> None:
         """The values of a step, under their names in `metrics.jsonl`."""
-        for tracker in self._trackers:
-            tracker.log(values, step=step)
+        for tracker in list(self._trackers):
+            with self._dropped_on_failure(tracker, f"at step {step}"):
+                tracker.log(values, step=step)
+
+    def finish(self) -> None:
+        """Nothing more will come."""
+        for tracker in list(self._trackers):
+            with self._dropped_on_failure(tracker, "at the end"):
+                tracker.finish()
+
+    @contextmanager
+    def _dropped_on_failure(self, tracker: Any, moment: str) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # whatever its library may raise
+            self._trackers.remove(tracker)
+            self._say(f"{tracker.name} failed {moment} and is told no more; training goes on: {_first_line(error)}")
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _known(folder: Path, resume_at: int) -> dict[str, _Tracker]:
-    """Name -> how to start it. The run is named as its folder, so that a resumed one is the same run."""
+    """Name -> how to start it.
+
+    The run is named as its folder, so that a resumed one is the same run; MLflow, whose runs have ids of its own
+    making, begins another of the same name.
+    """
     name = folder.name.removesuffix(".partial")
     same_run = {"id": name, "resume": "allow"}
     # TensorBoard hides what it has of the steps from `purge_step` on: they were made again.
@@ -63,20 +91,23 @@ def require_trackers(names: Sequence[str]) -> None:
 
 
 @contextmanager
-def open_trackers(names: Sequence[str], folder: Path, resume_at: int) -> Iterator[Trackers]:
+def open_trackers(
+    names: Sequence[str], folder: Path, resume_at: int, say: Callable[[str], None] = lambda text: None
+) -> Iterator[Trackers]:
     """The trackers of the run in `folder`, which goes on after `resume_at` steps; they are ended with the block.
+
+    `say` is told of one that fails later.
 
     Raises:
         RunError: a library is missing, or refuses to start.
     """
     require_trackers(names)
     known = _known(folder, resume_at)
-    started = [_start(name, known[name]) for name in dict.fromkeys(names)]
+    trackers = Trackers([_start(name, known[name]) for name in dict.fromkeys(names)], say)
     try:
-        yield Trackers(started)
+        yield trackers
     finally:
-        for tracker in started:
-            tracker.finish()
+        trackers.finish()
 
 
 def _start(name: str, known: _Tracker) -> Any:
@@ -86,8 +117,7 @@ def _start(name: str, known: _Tracker) -> Any:
         if hasattr(tracker, "start"):
             tracker.start()
     except Exception as error:  # a library of its own, that may be offline, logged out, or of another version
-        first = next(iter(str(error).splitlines()), type(error).__name__)
         raise RunError(
-            f"{name} did not start: {first}", hint=f"Mend that, or take {name} out of training.report_to."
+            f"{name} did not start: {_first_line(error)}", hint=f"Mend that, or take {name} out of training.report_to."
         ) from error
     return tracker
