@@ -20,11 +20,15 @@ from instructglm.data.features import Feature, encode_examples
 from instructglm.data.templates import Template, template_for
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
+from instructglm.models.memory import PeakMemory
 from instructglm.models.window import require_window
+from instructglm.pipeline.estimate_case import case_of, may_be_packed, pad_id_of
 from instructglm.pipeline.job import Job, with_data_files
+from instructglm.pipeline.memory_told import memory_told
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
 from instructglm.report.contents import CurvePoint, TrainingCard
 from instructglm.training.checkpoint import RunState, tensor_storage
+from instructglm.training.estimate import estimate
 from instructglm.training.loop import Setting, train
 from instructglm.training.metrics_log import read_metrics
 from instructglm.training.monitor import verdict
@@ -84,6 +88,13 @@ def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
 
 
 def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict[str, Any]) -> None:
+    with PeakMemory(choose_device(job.experiment.model.device)) as peak:
+        card = _trained(job, dataset, folder)
+    card = card.model_copy(update={"peak_memory": peak.bytes, "memory_measure": peak.measure})
+    write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
+
+
+def _trained(job: Job, dataset: Path, folder: Path) -> TrainingCard:
     experiment = job.experiment
     device = choose_device(experiment.model.device)
     dtype = choose_dtype(experiment.model.dtype, device)
@@ -93,20 +104,26 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     template = template_for(tokenizer)
     ledger = Ledger()
     held_out = [example for split in (Split.VALIDATION, Split.TEST) for example in read_examples(dataset, split)]
-    train_features = _features(job, dataset, Split.TRAIN, template, ledger, held_out)
-    validation_features = _features(job, dataset, Split.VALIDATION, template, ledger)
+    train_features = features_of(job, dataset, Split.TRAIN, template, ledger, held_out)
+    validation_features = features_of(job, dataset, Split.VALIDATION, template, ledger)
     write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
     write_ledger(folder, ledger.entries)
-    tuned = METHODS[experiment.tuning.method](model.to(device), experiment.tuning, dtype=dtype, seed=experiment.seed)
-    packed = _packed(job, tuned, [*train_features, *validation_features], device, dtype, attention)
-    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed)
-    state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
+    case = case_of(experiment, pad_id_of(tokenizer))
+    expected = estimate(case, train_features)
+    with memory_told(expected, experiment):
+        model.to(device)
+        tuned = METHODS[experiment.tuning.method](model, experiment.tuning, dtype=dtype, seed=experiment.seed)
+        packed = pack_rows(job, tuned, [*train_features, *validation_features], device, dtype, attention)
+        if packed != expected.packed:
+            expected = estimate(case, train_features, packed=packed)
+        setting = Setting(device, dtype, case.pad_id, experiment.seed, packed)
+        state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
     _save(tuned, tokenizer, folder / tuned.name)
     card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), packed, folder)
-    write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
+    return card.model_copy(update={"estimate": expected})
 
 
-def _packed(
+def pack_rows(
     job: Job,
     tuned: TunedModel,
     features: Sequence[Feature],
@@ -120,7 +137,7 @@ def _packed(
         ModelError: the experiment says they must be, and this model cannot.
     """
     wanted = job.experiment.training.packing
-    if wanted == "none" or job.experiment.model.attn_implementation != "auto":
+    if not may_be_packed(job.experiment):
         return False
     reason = set_packed(tuned, features, device, dtype, otherwise=attention)
     if reason and wanted == "shared_prefix":
@@ -133,9 +150,15 @@ def _packed(
     return not reason
 
 
-def _features(
+def features_of(
     job: Job, dataset: Path, split: Split, template: Template, ledger: Ledger, held_out: Sequence[Example] = ()
 ) -> list[Feature]:
+    """The examples of a split as this model reads them.
+
+    Raises:
+        DataError: some are too long, or none is left to train on.
+        RunError: no token would be trained.
+    """
     data = job.experiment.data
     features = encode_examples(
         read_examples(dataset, split),
@@ -161,10 +184,6 @@ def _save(tuned: TunedModel, tokenizer: Any, folder: Path) -> None:
         if tuned.name == "model":
             tokenizer.save_pretrained(folder)
         sync_folder(folder)
-
-
-def _pad_id(tokenizer: Any) -> int:
-    return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
 
 
 def _card(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import JsonValue
 
 from instructglm.core.ledger import LedgerEntry
 from instructglm.core.records import ComparisonRow, Message, MetricRow, Record
+from instructglm.report.estimate import Estimate
 
 
 class AgreementSummary(Record):
@@ -106,6 +109,12 @@ class TrainingCard(Record):
     settings: dict[str, JsonValue]
     resumed_at: tuple[int, ...] = ()
     """Steps at which training went on after an interruption."""
+    estimate: Estimate | None = None
+    """What was told of the run at its start."""
+    peak_memory: int | None = None
+    """Bytes at once, beyond what the process held before the model was loaded."""
+    memory_measure: Literal["allocated", "resident"] | None = None
+    """What `peak_memory` counts: what torch had allocated on an accelerator, or the resident set of the process."""
 
 
 class Confusion(Record):

@@ -21,12 +21,10 @@ from instructglm.training.checkpoint import RunState, load_best, resume, save_be
 from instructglm.training.interrupt import deferred_interrupt
 from instructglm.training.loss import arithmetic, has_plain_head, weighted_count, weighted_nats
 from instructglm.training.metrics_log import MetricsLog
-from instructglm.training.monitor import Check
+from instructglm.training.monitor import Check, steps_between_checks
 from instructglm.training.optimizers import make_optimizer, make_schedule
 from instructglm.training.plan import make_plan
 from instructglm.tuning import TunedModel
-
-_CHECKS_PER_RUN = 10  # when eval_steps is not given
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ class _Run:
         self.features = train_features
         self.validation = self._batches(validation_features, 4 * settings.micro_batch_size)
         self.plan = make_plan(len(train_features), settings, setting.seed)
-        self.eval_steps = settings.eval_steps or max(1, self.plan.num_steps // _CHECKS_PER_RUN)
+        self.eval_steps = steps_between_checks(settings.eval_steps, self.plan.num_steps)
         self.save_steps = settings.save_steps or self.eval_steps
         self.accelerator = Accelerator(cpu=setting.device.type == "cpu")
         if settings.gradient_checkpointing:

@@ -1,0 +1,58 @@
+"""What a run says when its device has no more memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from instructglm.config.experiment import Experiment
+from instructglm.core.errors import RunError
+from instructglm.report.estimate import Estimate
+from instructglm.report.numerals import size
+
+_OF_CPU = "DefaultCPUAllocator"  # how torch names what has no class of its own
+_PARTS = ("weights", "gradients", "optimizer", "activations", "logits", "backward")
+
+
+@contextmanager
+def memory_told(expected: Estimate, experiment: Experiment) -> Iterator[None]:
+    """Turn running out of memory into what had been estimated, what the device has, and what to change.
+
+    Raises:
+        RunError: memory was out within the block.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not isinstance(error, torch.OutOfMemoryError) and _OF_CPU not in str(error):
+            raise
+        raise RunError(
+            f"out of memory in training: {_told(expected)}",
+            f"the device ({expected.device}) has {size(expected.device_memory)}, of which "
+            f"{size(expected.device_memory_available)} was free when the run began",
+            hint=f"{'; or '.join(_changes(experiment)[:3])}. The last checkpoint is intact.",
+        ) from error
+
+
+def _told(expected: Estimate) -> str:
+    memory = expected.memory
+    known = {name: getattr(memory, name) for name in _PARTS}
+    parts = ", ".join(f"{name} {size(value)}" for name, value in known.items() if value is not None)
+    total = "not known" if memory.total is None else size(memory.total)
+    return f"the estimate was {total} ({parts}; {size(memory.loading)} while the model is loaded)"
+
+
+def _changes(experiment: Experiment) -> list[str]:
+    """What takes less memory, the cheapest first; what is at its least already is left out."""
+    training, model = experiment.training, experiment.model
+    changes = []
+    if training.micro_batch_size > 1:
+        changes.append(f"Lower training.micro_batch_size (it is {training.micro_batch_size})")
+    if not training.gradient_checkpointing:
+        changes.append("set training.gradient_checkpointing to true")
+    changes.append(f"lower data.max_length (it is {experiment.data.max_length})")
+    if model.dtype == "float32":
+        changes.append("set model.dtype to bfloat16")
+    return [*changes, "tune fewer weights (tuning.method: lora)", "take a smaller model"]
