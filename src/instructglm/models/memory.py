@@ -65,8 +65,16 @@ class PeakMemory:
 
     @property
     def bytes(self) -> int:
-        now = torch.cuda.max_memory_allocated(self._device) if self.measure == "allocated" else self._resident()
-        return max(self._most, now) - self._start if not self._over.is_set() else self._most - self._start
+        """So far, or in the whole block where it is over."""
+        if not self._over.is_set():
+            self._most = max(self._most, self._now())
+        return self._most - self._start
+
+    @property
+    def held(self) -> int:
+        """Bytes at this moment, beyond those at the start."""
+        allocated = self.measure == "allocated"
+        return (torch.cuda.memory_allocated(self._device) if allocated else self._resident()) - self._start
 
     def __enter__(self) -> PeakMemory:
         if self.measure == "allocated":
@@ -80,7 +88,7 @@ class PeakMemory:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._most = self.bytes + self._start
+        self._most = max(self._most, self._now())
         self._over.set()
         if self._sampler.is_alive():
             self._sampler.join()
@@ -88,6 +96,9 @@ class PeakMemory:
     def _sample(self) -> None:
         while not self._over.wait(_SAMPLED_EVERY):
             self._most = max(self._most, self._resident())
+
+    def _now(self) -> int:
+        return torch.cuda.max_memory_allocated(self._device) if self.measure == "allocated" else self._resident()
 
     def _resident(self) -> int:
         return int(self._process.memory_info().rss)

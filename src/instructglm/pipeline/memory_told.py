@@ -17,8 +17,10 @@ _PARTS = ("weights", "gradients", "optimizer", "activations", "logits", "backwar
 
 
 @contextmanager
-def memory_told(expected: Estimate, experiment: Experiment) -> Iterator[None]:
+def memory_told(expected: Estimate | None, experiment: Experiment) -> Iterator[None]:
     """Turn running out of memory into what had been estimated, what the device has, and what to change.
+
+    `expected` is None where there could be no estimate.
 
     Raises:
         RunError: memory was out within the block.
@@ -29,19 +31,21 @@ def memory_told(expected: Estimate, experiment: Experiment) -> Iterator[None]:
         if not isinstance(error, torch.OutOfMemoryError) and _OF_CPU not in str(error):
             raise
         raise RunError(
-            f"out of memory in training: {_told(expected)}",
-            f"the device ({expected.device}) has {size(expected.device_memory)}, of which "
-            f"{size(expected.device_memory_available)} was free when the run began",
+            *(_told(expected) if expected else ("out of memory in training; there was no estimate",)),
             hint=f"{'; or '.join(_changes(experiment)[:3])}. The last checkpoint is intact.",
         ) from error
 
 
-def _told(expected: Estimate) -> str:
+def _told(expected: Estimate) -> tuple[str, str]:
     memory = expected.memory
     known = {name: getattr(memory, name) for name in _PARTS}
     parts = ", ".join(f"{name} {size(value)}" for name, value in known.items() if value is not None)
     total = "not known" if memory.total is None else size(memory.total)
-    return f"the estimate was {total} ({parts}; {size(memory.loading)} while the model is loaded)"
+    return (
+        f"out of memory in training: the estimate was {total} ({parts}; {size(memory.loading)} while it is loaded)",
+        f"the device ({expected.device}) has {size(expected.device_memory)}, of which "
+        f"{size(expected.device_memory_available)} was free when the run began",
+    )
 
 
 def _changes(experiment: Experiment) -> list[str]:

@@ -27,8 +27,9 @@ from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.memory_told import memory_told
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
 from instructglm.report.contents import CurvePoint, TrainingCard
+from instructglm.report.estimate import Estimate
 from instructglm.training.checkpoint import RunState, tensor_storage
-from instructglm.training.estimate import estimate
+from instructglm.training.estimate import Case, estimate
 from instructglm.training.loop import Setting, train
 from instructglm.training.metrics_log import read_metrics
 from instructglm.training.monitor import verdict
@@ -109,18 +110,27 @@ def _trained(job: Job, dataset: Path, folder: Path) -> TrainingCard:
     write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
     write_ledger(folder, ledger.entries)
     case = case_of(experiment, pad_id_of(tokenizer))
-    expected = estimate(case, train_features)
+    expected = _expected(job, case, train_features)
     with memory_told(expected, experiment):
         model.to(device)
         tuned = METHODS[experiment.tuning.method](model, experiment.tuning, dtype=dtype, seed=experiment.seed)
         packed = pack_rows(job, tuned, [*train_features, *validation_features], device, dtype, attention)
-        if packed != expected.packed:
-            expected = estimate(case, train_features, packed=packed)
+        if expected and packed != expected.packed:
+            expected = _expected(job, case, train_features, packed)
         setting = Setting(device, dtype, case.pad_id, experiment.seed, packed)
         state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
     _save(tuned, tokenizer, folder / tuned.name)
     card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), packed, folder)
     return card.model_copy(update={"estimate": expected})
+
+
+def _expected(job: Job, case: Case, features: Sequence[Feature], packed: bool | None = None) -> Estimate | None:
+    """What the run will take; a run is not stopped by what cannot be told of it."""
+    try:
+        return estimate(case, features, packed=packed)
+    except Exception as error:  # where training cannot go on either, it says so itself
+        job.progress.say(f"no estimate of this run: {next(iter(str(error).splitlines()), type(error).__name__)}")
+        return None
 
 
 def pack_rows(

@@ -83,7 +83,7 @@ class Probe(Record):
     largest_micro_batch_size: int
     """That fits; more than `num_step_sequences` would change nothing."""
     num_step_sequences: int
-    """Sequences of the step with the longest prompts."""
+    """Sequences that a step may have at most."""
     training_s: float
     """Of the whole run, without early stopping."""
     validation_s: float

@@ -109,19 +109,27 @@ def _rehearsed(case: Case, tuned: TunedModel, rows: Sequence[Feature], packed: b
 
 
 def largest_batch(features: Sequence[Feature], settings: TrainingSettings, pad_id: int, *, packed: bool) -> Batch:
-    """The largest forward pass that could come: of the step that has the longest prompts."""
-    longest = longest_prompts(features, settings.batch_size)
-    batches = micro_batches(longest, settings.micro_batch_size, pad_id, packed=packed)
+    """The largest forward pass that may come: of a step of the longest prompts, whatever the order brings together.
+
+    Where prompts have unequal numbers of outputs, some other mixture of them may fill a pass a little better.
+    """
+    steps = [sorted(features, key=order, reverse=True)[: settings.batch_size] for order in _LONG]
+    batches = [
+        batch for step in steps for batch in micro_batches(step, settings.micro_batch_size, pad_id, packed=packed)
+    ]
     return max(batches, key=lambda batch: batch.input_ids.numel())
 
 
-def longest_prompts(features: Sequence[Feature], number: int) -> list[Feature]:
-    """The longest with their outputs, the longest first."""
-    return sorted(features, key=_num_tokens, reverse=True)[:number]
-
-
-def _num_tokens(feature: Feature) -> int:
+def num_tokens(feature: Feature) -> int:
+    """Of a prompt with all its outputs."""
     return len(feature.context.input_ids) + sum(map(len, feature.outputs))
+
+
+_LONG: tuple[Callable[[Feature], float], ...] = (
+    num_tokens,
+    lambda feature: num_tokens(feature) / len(feature.outputs),
+    lambda feature: len(feature.context.input_ids) + max(map(len, feature.outputs)),
+)  # what a long prompt is: for a row, for the share of a row that it takes, and for padding
 
 
 def _stand_ins(case: Case, config: Any) -> list[Feature]:

@@ -14,7 +14,7 @@ from instructglm.data.features import Feature
 from instructglm.models.memory import PeakMemory, device_memory
 from instructglm.report.estimate import Probe
 from instructglm.training.batches import Batch, micro_batches
-from instructglm.training.estimate import largest_batch, longest_prompts, workload
+from instructglm.training.estimate import largest_batch, num_tokens, workload
 from instructglm.training.loop import Setting
 from instructglm.training.loss import arithmetic, has_plain_head, weighted_count, weighted_nats
 from instructglm.training.monitor import num_checks
@@ -43,11 +43,11 @@ def probe(
         OutOfMemoryError: likewise, on an accelerator.
     """
     trial = _Trial(tuned, train_features, settings, setting)
-    longest = longest_prompts(train_features, settings.batch_size)
-    bound = sum(len(feature.outputs) for feature in longest)
+    longest = sorted(train_features, key=num_tokens, reverse=True)[: settings.batch_size]
+    bound = sum(sorted((len(feature.outputs) for feature in train_features), reverse=True)[: settings.batch_size])
     wanted = min(settings.micro_batch_size, bound)
+    fitting = _Fitting(trial, peak)
     trial.step(longest, 1)  # the optimizer's state is there from now on
-    fitting = _Fitting(trial, peak, wanted)
     progress.say("probe: looking for the largest micro_batch_size")
     largest = largest_that_fits(fitting, wanted, bound)
     if not largest:
@@ -92,12 +92,12 @@ def largest_that_fits(fits: Callable[[int], bool], wanted: int, bound: int) -> i
 class _Fitting:
     """Whether the largest pass of a size fits: an accelerator is asked, of a CPU it is foreseen from smaller sizes."""
 
-    def __init__(self, trial: _Trial, peak: PeakMemory, wanted: int) -> None:
+    def __init__(self, trial: _Trial, peak: PeakMemory) -> None:
         self.peaks: dict[int, int] = {}
         """Size -> bytes at most so far, when it had been tried."""
         self._trial, self._peak = trial, peak
         self._on_cpu = trial.setting.device.type == "cpu"
-        self._start = peak.bytes
+        self._start = peak.held
         self._room = _SHARE * device_memory(trial.setting.device).available
         self._last = 1
 
@@ -130,7 +130,7 @@ class _Trial:
         self._plan = make_plan(len(features), settings, setting.seed)
         tuned.model.eval()
         with arithmetic(setting.device, setting.dtype):
-            shortest = self._batches(longest_prompts(features, len(features))[-1:], 1)[0]
+            shortest = self._batches([min(features, key=num_tokens)], 1)[0]
             self._plain_head = has_plain_head(tuned.model, shortest.to(setting.device))
 
     def step(self, features: Sequence[Feature], size: int) -> int:
