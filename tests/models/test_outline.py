@@ -40,6 +40,13 @@ def test_an_official_layout_is_outlined(checkpoint, fields):
     assert_alike(checkpoint(**fields))
 
 
+@pytest.mark.parametrize(("name", "number"), [("chatglm-6b", 6_173_286_400), ("chatglm3-6b", 6_243_584_000)])
+def test_a_model_of_full_size_is_outlined_from_its_config(shared_tokenizers: Path, name: str, number: int):
+    """Where only config.json and the tokenizer lie; the numbers are those of the published checkpoints."""
+    assert not list((shared_tokenizers / name).glob("*.safetensors"))
+    assert outline(shared_tokenizers / name).num_parameters() == number
+
+
 def test_config_json_is_enough(tiny_model, tmp_path: Path):
     (tmp_path / "config.json").write_text((tiny_model / "config.json").read_text())
     assert sizes(outline(tmp_path)) == sizes(load(tiny_model)[0])

@@ -221,6 +221,7 @@ def estimate() -> Estimate:
             activations=4_319_299_585,
             logits=201_160_015,
             backward=0,
+            step=4_828_565_712,
             loading=547_828_992,
             total=4_828_565_712,
         ),

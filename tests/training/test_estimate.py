@@ -13,11 +13,12 @@ from instructglm.data.features import Feature
 from instructglm.data.templates import Encoded
 from instructglm.models.loading import load, outline
 from instructglm.training.batches import micro_batches
-from instructglm.training.estimate import OPTIMIZER_BYTES, Case, estimate, largest_batch, workload
+from instructglm.training.estimate import OPTIMIZER_BYTES, Case, estimate
 from instructglm.training.loop import Setting, train
 from instructglm.training.optimizers import make_optimizer
 from instructglm.training.packing import set_packed
 from instructglm.training.plan import make_plan
+from instructglm.training.workload import largest_batch, workload
 from instructglm.tuning import METHODS
 
 CPU = torch.device("cpu")
@@ -156,3 +157,16 @@ def test_settings_that_a_run_would_refuse_are_refused(tiny_model):
         estimate(case(tiny_model, TUNINGS[3], settings), None)
     with pytest.raises(ModelError, match=r"tuning\.num_layers is 9, but the model has 2 layers"):
         estimate(case(tiny_model, FreezeTuning(method="freeze", num_layers=9)), None)
+
+
+def test_chatglm_6b_is_foretold_from_its_config_alone(shared_tokenizers):
+    """The parameters of its LoRA are those that PEFT's own examples print; memory grows with the rows alone."""
+    lora = LoraTuning(rank=8, targets="query_key_value")
+    settings = SETTINGS.model_copy(update={"gradient_checkpointing": True})
+    told = estimate(case(shared_tokenizers / "chatglm-6b", lora, settings, torch.bfloat16, max_length=512), None)
+    assert told.missing == {}
+    assert told.num_trainable_parameters == 3_670_016
+    assert told.num_parameters == 6_173_286_400 + 3_670_016
+    assert told.memory.weights == 2 * 6_173_286_400 + 4 * 3_670_016
+    layer_inputs = 28 * 3 * 512 * 4096 * 2
+    assert layer_inputs < told.memory.activations < 2 * layer_inputs

@@ -17,8 +17,9 @@ _PARTS = {
     "activations": "activations",
     "logits": "logits and loss",
     "backward": "backward pass",
-    "total": "at most at once",
+    "step": "a step, together",
     "loading": "while it is loaded",
+    "total": "at most at once",
 }
 _NOT_KNOWN = "not known"
 _PROBE = "not known without real steps: run with --probe"
@@ -54,7 +55,14 @@ def _memory(told: Estimate) -> Iterator[str]:
     yield f"The largest pass reads {told.num_rows:,} {kind} of {told.num_row_tokens:,} tokens."
     yield f"This device ({told.device}) has {size(told.device_memory)}; {size(told.device_memory_available)} is free."
     if told.memory.total is not None and told.memory.total > told.device_memory:
-        yield "It does not fit: lower training.micro_batch_size, or set training.gradient_checkpointing to true."
+        yield f"It does not fit: {_remedy(told)}."
+
+
+def _remedy(told: Estimate) -> str:
+    memory = told.memory
+    if max(memory.loading, memory.weights + memory.gradients + memory.optimizer) > told.device_memory:
+        return "whatever the batch is, tune fewer weights, or take a smaller model or a larger machine"
+    return "lower training.micro_batch_size, or set training.gradient_checkpointing to true"
 
 
 def _size(value: int | None) -> str:

@@ -43,6 +43,7 @@ def estimate_run(job: Job, *, with_probe: bool) -> tuple[Estimate, Probe | None]
     require_window(outline(experiment.model.name_or_path, attn_implementation=attention), experiment.data.max_length)
     pad_id, features, missing = _encoded(job)
     case = case_of(experiment, pad_id)
+    job.progress.say("estimate: one step is played through without numbers")
     told = estimate(case, features and features[0], missing)
     if not with_probe:
         return told, None

@@ -28,6 +28,7 @@ from instructglm.pipeline.memory_told import memory_told
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
 from instructglm.report.contents import CurvePoint, TrainingCard
 from instructglm.report.estimate import Estimate
+from instructglm.report.numerals import size
 from instructglm.training.checkpoint import RunState, tensor_storage
 from instructglm.training.estimate import Case, estimate
 from instructglm.training.loop import Setting, train
@@ -127,7 +128,13 @@ def _trained(job: Job, dataset: Path, folder: Path) -> TrainingCard:
 def _expected(job: Job, case: Case, features: Sequence[Feature], packed: bool | None = None) -> Estimate | None:
     """What the run will take; a run is not stopped by what cannot be told of it."""
     try:
-        return estimate(case, features, packed=packed)
+        told = estimate(case, features, packed=packed)
+        if told.memory.total is not None and told.memory.total > told.device_memory:
+            job.progress.say(
+                f"this run is estimated to take {size(told.memory.total)} at once; "
+                f"the device ({told.device}) has {size(told.device_memory)}"
+            )
+        return told
     except Exception as error:  # where training cannot go on either, it says so itself
         job.progress.say(f"no estimate of this run: {next(iter(str(error).splitlines()), type(error).__name__)}")
         return None

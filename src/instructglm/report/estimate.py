@@ -8,7 +8,7 @@ from instructglm.core.records import Record
 
 
 class MemoryEstimate(Record):
-    """Bytes on the device in the largest forward and backward pass of a run. None: not known, and `missing` says why.
+    """Bytes on the device, at the largest of a run. None: not known, and `missing` says why.
 
     What a process holds before it loads a model (the interpreter, libraries, the
     accelerator's context) and what is lost between allocations are not in it.
@@ -24,10 +24,12 @@ class MemoryEstimate(Record):
     """What the head and the loss hold at once beside them."""
     backward: int | None
     """What going backward takes beyond that: layers that are computed again, and gradients on their way."""
+    step: int | None
+    """All these parts together."""
     loading: int
     """Bytes at once while the model is loaded, in float32, before its frozen weights become smaller."""
     total: int | None
-    """The larger of loading and the sum of all parts."""
+    """The larger of the two: what the device has to have."""
 
 
 class Workload(Record):

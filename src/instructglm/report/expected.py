@@ -26,9 +26,9 @@ def expectations(training: TrainingCard) -> tuple[Expectation, ...]:
     return (
         _counts("parameters", told.num_trainable_parameters, training.num_trainable_parameters),
         _counts("all_parameters", told.num_parameters, training.num_parameters),
-        _counts("steps", work and work.num_steps, training.num_steps),
-        _counts("input_tokens", work and work.num_input_tokens, training.num_input_tokens),
-        _counts("trained_tokens", work and work.num_trained_tokens, training.num_train_tokens),
+        _counts("steps", work.num_steps if work else None, training.num_steps),
+        _counts("input_tokens", work.num_input_tokens if work else None, training.num_input_tokens),
+        _counts("trained_tokens", work.num_trained_tokens if work else None, training.num_train_tokens),
         Expectation("peak_memory", _size(told.memory.total), _size(training.peak_memory)),
         Expectation("training_time", numerals.MISSING, numerals.duration(training.seconds)),
     )

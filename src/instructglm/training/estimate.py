@@ -1,4 +1,4 @@
-"""What a run will take, from its settings: parameters, bytes by part, tokens and steps."""
+"""What a run will take, from its settings: parameters, and bytes by part."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from transformers import PreTrainedModel
 from instructglm.config.training import TrainingSettings
 from instructglm.config.tuning import Tuning
 from instructglm.data.features import Feature
-from instructglm.data.templates import IGNORE_INDEX, Encoded
+from instructglm.data.templates import Encoded
 from instructglm.models.memory import device_memory
-from instructglm.report.estimate import Estimate, MemoryEstimate, Workload
-from instructglm.training.batches import Batch, micro_batches
+from instructglm.report.estimate import Estimate, MemoryEstimate
 from instructglm.training.packing import exchange_attention
-from instructglm.training.plan import make_plan
 from instructglm.training.rehearsal import PassMemory, rehearse
+from instructglm.training.workload import largest_batch, workload
 from instructglm.tuning import METHODS, TunedModel
 
 OPTIMIZER_BYTES: dict[str, int] = {"adamw": 8}
@@ -58,16 +57,9 @@ def estimate(
     Raises:
         ModelError: the model cannot be tuned so.
     """
-    tuned, missing = _tuned(case), dict(missing or {})
-    rows = list(features) if features else _stand_ins(case, tuned.model.config)
-    weights = _Weights.of(tuned, case.training.optimizer)
-    if packed is None:
-        packed = case.may_be_packed
-    packed = packed and exchange_attention(tuned, rows) is None
-    passed = _rehearsed(case, tuned, rows, packed)
-    if packed and isinstance(passed, Exception):  # what a model that knows nothing of segments may raise
-        packed = False
-        passed = _rehearsed(case, _tuned(case), rows, packed)
+    missing = dict(missing or {})
+    rows = list(features) if features else _stand_ins(case)
+    weights, packed, passed = _rehearsed(case, rows, packed)
     if isinstance(passed, Exception):
         missing["memory.activations"] = next(iter(str(passed).splitlines()), "") or type(passed).__name__
     batch = largest_batch(rows, case.training, case.pad_id, packed=packed)
@@ -89,6 +81,20 @@ def estimate(
     )
 
 
+def _rehearsed(
+    case: Case, rows: Sequence[Feature], packed: bool | None
+) -> tuple[_Weights, bool, PassMemory | Exception]:
+    """What stands for the whole run, whether rows are packed, and the largest pass, or why it cannot be played."""
+    tuned = _tuned(case)
+    weights = _Weights.of(tuned, case.training.optimizer)
+    wanted = case.may_be_packed if packed is None else packed
+    possible = wanted and exchange_attention(tuned, rows) is None
+    passed = _pass(case, tuned, rows, possible)
+    if packed is None and possible and isinstance(passed, Exception):  # a model that knows nothing of segments
+        possible, passed = False, _pass(case, _tuned(case), rows, False)
+    return weights, possible, passed
+
+
 def _tuned(case: Case) -> TunedModel:
     """The method applied to the model, on the meta device."""
     with torch.device("meta"):
@@ -96,8 +102,8 @@ def _tuned(case: Case) -> TunedModel:
     return tuned
 
 
-def _rehearsed(case: Case, tuned: TunedModel, rows: Sequence[Feature], packed: bool) -> PassMemory | Exception:
-    """The largest pass, or why it cannot be played through; a model is no worse for it, and this one of no use."""
+def _pass(case: Case, tuned: TunedModel, rows: Sequence[Feature], packed: bool) -> PassMemory | Exception:
+    """The largest pass, after which `tuned` is of no use; or why it cannot be played: the run is no worse for it."""
     batch = largest_batch(rows, case.training, case.pad_id, packed=packed)
     checkpointing = case.training.gradient_checkpointing
     if checkpointing and tuned.against_checkpointing:
@@ -108,32 +114,9 @@ def _rehearsed(case: Case, tuned: TunedModel, rows: Sequence[Feature], packed: b
         return error
 
 
-def largest_batch(features: Sequence[Feature], settings: TrainingSettings, pad_id: int, *, packed: bool) -> Batch:
-    """The largest forward pass that may come: of a step of the longest prompts, whatever the order brings together.
-
-    Where prompts have unequal numbers of outputs, some other mixture of them may fill a pass a little better.
-    """
-    steps = [sorted(features, key=order, reverse=True)[: settings.batch_size] for order in _LONG]
-    batches = [
-        batch for step in steps for batch in micro_batches(step, settings.micro_batch_size, pad_id, packed=packed)
-    ]
-    return max(batches, key=lambda batch: batch.input_ids.numel())
-
-
-def num_tokens(feature: Feature) -> int:
-    """Of a prompt with all its outputs."""
-    return len(feature.context.input_ids) + sum(map(len, feature.outputs))
-
-
-_LONG: tuple[Callable[[Feature], float], ...] = (
-    num_tokens,
-    lambda feature: num_tokens(feature) / len(feature.outputs),
-    lambda feature: len(feature.context.input_ids) + max(map(len, feature.outputs)),
-)  # what a long prompt is: for a row, for the share of a row that it takes, and for padding
-
-
-def _stand_ins(case: Case, config: Any) -> list[Feature]:
+def _stand_ins(case: Case) -> list[Feature]:
     """Prompts of one output each, as long as the settings allow; half of each is trained."""
+    config: Any = case.outline().config
     half = case.max_length // 2
     end = [config.gmask_token_id, config.bos_token_id] if hasattr(config, "gmask_token_id") else []
     context = [*[_ANY_ID] * (half - len(end)), *end]
@@ -150,6 +133,10 @@ class _Weights:
     weights: int
     gradients: int
     optimizer: int
+
+    @property
+    def standing(self) -> int:
+        return self.weights + self.gradients + self.optimizer
 
     @classmethod
     def of(cls, tuned: TunedModel, optimizer: str) -> _Weights:
@@ -169,7 +156,7 @@ def _num_bytes(tensors: Iterable[torch.Tensor]) -> int:
 
 def _memory(of: _Weights, passed: PassMemory | None) -> MemoryEstimate:
     loading = of.num_parameters * _LOADED_BYTES
-    beside = None if passed is None else passed.activations + passed.logits + passed.backward
+    step = None if passed is None else of.standing + passed.activations + passed.logits + passed.backward
     return MemoryEstimate(
         weights=of.weights,
         gradients=of.gradients,
@@ -177,36 +164,7 @@ def _memory(of: _Weights, passed: PassMemory | None) -> MemoryEstimate:
         activations=None if passed is None else passed.activations,
         logits=None if passed is None else passed.logits,
         backward=None if passed is None else passed.backward,
+        step=step,
         loading=loading,
-        total=None if beside is None else max(loading, of.weights + of.gradients + of.optimizer + beside),
+        total=None if step is None else max(loading, step),
     )
-
-
-def workload(features: Sequence[Feature], settings: TrainingSettings, seed: int, *, packed: bool) -> Workload:
-    """Tokens and steps; what the steps of a last, broken epoch read is counted prompt by prompt."""
-    plan = make_plan(len(features), settings, seed)
-    read = [_num_read(feature, packed) for feature in features]
-    trained = [_num_trained(feature, packed) for feature in features]
-    whole, rest = divmod(plan.num_steps, plan.steps_per_epoch)
-    last = [index for step in range(plan.num_steps - rest, plan.num_steps) for index in plan.indices(step)]
-    return Workload(
-        num_prompts=len(features),
-        num_sequences=sum(len(feature.outputs) for feature in features),
-        num_input_tokens_per_epoch=sum(read),
-        num_trained_tokens_per_epoch=sum(trained),
-        num_steps_per_epoch=plan.steps_per_epoch,
-        num_steps=plan.num_steps,
-        num_input_tokens=whole * sum(read) + sum(read[index] for index in last),
-        num_trained_tokens=whole * sum(trained) + sum(trained[index] for index in last),
-    )
-
-
-def _num_read(feature: Feature, packed: bool) -> int:
-    copies = 1 if packed else len(feature.outputs)
-    return copies * len(feature.context.input_ids) + sum(map(len, feature.outputs))
-
-
-def _num_trained(feature: Feature, packed: bool) -> int:
-    copies = 1 if packed else len(feature.outputs)
-    in_context = sum(label != IGNORE_INDEX for label in feature.context.labels[1:])
-    return copies * in_context + sum(map(len, feature.outputs))

@@ -14,12 +14,12 @@ from instructglm.data.features import Feature
 from instructglm.models.memory import PeakMemory, device_memory
 from instructglm.report.estimate import Probe
 from instructglm.training.batches import Batch, micro_batches
-from instructglm.training.estimate import largest_batch, num_tokens, workload
 from instructglm.training.loop import Setting
 from instructglm.training.loss import arithmetic, has_plain_head, weighted_count, weighted_nats
 from instructglm.training.monitor import num_checks
 from instructglm.training.optimizers import make_optimizer
 from instructglm.training.plan import make_plan
+from instructglm.training.workload import largest_batch, num_tokens, workload
 from instructglm.tuning import TunedModel
 
 _TIMED_STEPS = 3
@@ -104,12 +104,17 @@ class _Fitting:
     def __call__(self, size: int) -> bool:
         if self._on_cpu and self._grown() / self._last * size > self._room:
             return False
+        if not self._tried(size):
+            self._trial.give_up()  # and not while the error holds on to what was there
+            return False
+        self.peaks[size], self._last = self._peak.bytes, size
+        return True
+
+    def _tried(self, size: int) -> bool:
         try:
             self._trial.largest_pass(size)
         except torch.OutOfMemoryError:
-            self._trial.give_up()
             return False
-        self.peaks[size], self._last = self._peak.bytes, size
         return True
 
     def _grown(self) -> int:

@@ -147,8 +147,8 @@ def _without_numbers(model: nn.Module) -> None:
     for module in model.modules():
         for tensors in (module._parameters, module._buffers):
             tensors.update({name: fake(tensor) for name, tensor in tensors.items() if tensor is not None})
-    for name, tokens in getattr(model, "prompt_tokens", {}).items():  # PEFT's numbers of a prefix, which it looks up
-        model.prompt_tokens[name] = torch.arange(len(tokens))
+    prompts: Any = getattr(model, "prompt_tokens", {})  # PEFT's numbers of a prefix, which it looks up
+    prompts.update({name: torch.arange(len(tokens)) for name, tokens in prompts.items()})
 
 
 @contextmanager
