@@ -88,22 +88,17 @@ def test_the_table_names_every_part_and_guesses_no_time(ask: Any) -> None:
     assert "Cost: not known without real steps: run with --probe." in done.out
 
 
-@pytest.mark.parametrize(
-    ("total", "advice"), [(1000, "tune fewer weights"), (7_500_000, "lower training.micro_batch_size")]
-)
-def test_what_does_not_fit_is_told_by_the_estimate_and_by_the_run(
-    ask: Any, monkeypatch: pytest.MonkeyPatch, total: int, advice: str
-) -> None:
-    monkeypatch.setattr("instructglm.training.estimate.device_memory", lambda _: DeviceMemory(total, total))
-    done = ask("estimate", "tuning={method: full}", "data.sources[0].path=nowhere.jsonl")
-    assert (total > 10**6) is ("tune fewer weights" not in done.out)
-    assert advice in done.out
-    assert "this run is estimated to take" not in done.err
-    if total < 10**6:
-        assert "this run is estimated to take" in ask("train").err
-        refused = ask("estimate", "--probe")
-        assert refused.code == 2
-        assert "no probe: weights, gradients and optimizer take" in refused.err
+def test_what_does_not_fit_is_told_with_the_next_move(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = told(ask("estimate", "--json"))["estimate"]["memory"]
+    standing = max(memory["loading"], memory["weights"] + memory["gradients"] + memory["optimizer"])
+    for has, advice in ((standing, "lower training.micro_batch_size"), (standing - 1, "tune fewer weights")):
+        here = DeviceMemory(has, has)
+        monkeypatch.setattr("instructglm.training.estimate.device_memory", lambda _, here=here: here)
+        assert f"It does not fit: {'whatever the batch is, ' * (has < standing)}{advice}" in ask("estimate").out
+    refused = ask("estimate", "--probe")
+    assert refused.code == 2
+    assert "no probe: weights, gradients and optimizer take" in refused.err
+    assert "this run is estimated to take" in ask("train").err
 
 
 def test_a_probe_tells_time_and_cost_and_leaves_no_run(ask: Any, experiment: Path) -> None:
