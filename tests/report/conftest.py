@@ -222,6 +222,7 @@ def estimate() -> Estimate:
             logits=201_160_015,
             backward=0,
             step=4_828_565_712,
+            validation=998_337_152,
             loading=547_828_992,
             total=4_828_565_712,
         ),

@@ -132,7 +132,7 @@ def test_rows_are_supposed_packed_where_the_model_may_be(tiny_model):
 
 
 def test_without_data_memory_is_that_of_the_longest_rows_and_the_rest_is_missing(tiny_model):
-    told = estimate(case(tiny_model, TUNINGS[0], may_be_packed=False), None, {"data": "nowhere"})
+    told = estimate(case(tiny_model, TUNINGS[0], may_be_packed=False), None, missing={"data": "nowhere"})
     assert told.workload is None
     assert told.missing == {"data": "nowhere"}
     assert (told.num_rows, told.num_row_tokens) == (3, 64)

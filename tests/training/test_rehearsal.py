@@ -68,12 +68,13 @@ def made(make: Callable[[], object], method: str, dtype: torch.dtype, rows: list
     return tuned
 
 
-def rehearsed(family: str, method: str, dtype: torch.dtype, packed: bool, checkpointing: bool, **kwargs) -> PassMemory:
+def rehearsed(family: str, method: str, dtype: torch.dtype, packed: bool, checkpointing: bool) -> PassMemory:
     _, empty, end = models(family)
     rows = features(end)
     with torch.device("meta"):
         tuned = made(empty, method, dtype, rows, packed)
-    return rehearse(tuned, batch_of(rows, packed), CPU, dtype, gradient_checkpointing=checkpointing, **kwargs)
+    batch, again = batch_of(rows, packed), batch_of(rows, packed)
+    return rehearse(tuned, batch, again, CPU, dtype, gradient_checkpointing=checkpointing)
 
 
 def batch_of(rows: list[Feature], packed: bool) -> Batch:
@@ -108,13 +109,19 @@ def kept_by_autograd(tuned: TunedModel, batch: Batch, dtype: torch.dtype) -> int
 
 
 def allocated_at_most(tuned: TunedModel, batch: Batch, dtype: torch.dtype, plain_head: bool) -> int:
-    """Bytes that torch's allocator gave out at once in a forward and backward pass, kernels' own included."""
+    """In a forward and backward pass."""
     for weight in tuned.trainable().values():
         weight.grad = torch.zeros_like(weight)
+    return most_allocated(lambda: weighted_nats(tuned.model, batch, plain_head=plain_head), dtype, grad=True)
+
+
+def most_allocated(forward: Callable[[], torch.Tensor], dtype: torch.dtype, *, grad: bool) -> int:
+    """Bytes that torch's allocator gave out at once, kernels' own included."""
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as profiler:
-        with arithmetic(CPU, dtype):
-            nats = weighted_nats(tuned.model, batch, plain_head=plain_head)
-        nats.backward()
+        with arithmetic(CPU, dtype), torch.set_grad_enabled(grad):
+            nats = forward()
+        if grad:
+            nats.backward()
     now = most = 0
     for event in sorted(profiler.profiler.kineto_results.events(), key=lambda event: event.start_ns()):
         if event.name() == "[memory]":
@@ -132,6 +139,16 @@ def test_activations_are_what_autograd_keeps(family, dtype, packed, method):
         pytest.skip("PEFT's prefix lies in the cache and is never packed")
     measured = kept_by_autograd(*real(family, method, dtype, packed, False), dtype)
     assert rehearsed(family, method, dtype, packed, False).activations == pytest.approx(measured, rel=0.15)
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["padded", "packed"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
+@pytest.mark.parametrize(("family", "method"), [("llama", "full"), ("glm", "lora"), ("chatglm-tiny", "lora")])
+def test_a_validation_pass_takes_what_is_allocated_at_most(family, method, dtype, packed):
+    tuned, batch = real(family, method, dtype, packed, False)
+    tuned.model.eval()
+    measured = most_allocated(lambda: weighted_nats(tuned.model, batch), dtype, grad=False)
+    assert rehearsed(family, method, dtype, packed, False).validation == pytest.approx(measured, rel=0.15)
 
 
 @pytest.mark.parametrize("checkpointing", [False, True], ids=["kept", "checkpointed"])
@@ -169,7 +186,7 @@ def test_on_an_accelerator_a_packed_row_keeps_no_attention_weights(family):
     with torch.device("meta"):
         tuned = made(empty, "lora", torch.bfloat16, rows, True)
     batch = batch_of(rows, True)
-    elsewhere = rehearse(tuned, batch, torch.device("cuda"), torch.bfloat16, gradient_checkpointing=False)
+    elsewhere = rehearse(tuned, batch, None, torch.device("cuda"), torch.bfloat16, gradient_checkpointing=False)
     here = rehearsed(family, "lora", torch.bfloat16, True, False)
     assert 0 < elsewhere.activations < here.activations
     assert rehearsed(family, "lora", torch.bfloat16, True, False) == here

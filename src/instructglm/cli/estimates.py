@@ -18,6 +18,7 @@ _PARTS = {
     "logits": "logits and loss",
     "backward": "backward pass",
     "step": "a step, together",
+    "validation": "validation, together",
     "loading": "while it is loaded",
     "total": "at most at once",
 }

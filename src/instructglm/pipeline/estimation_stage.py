@@ -44,7 +44,8 @@ def estimate_run(job: Job, *, with_probe: bool) -> tuple[Estimate, Probe | None]
     pad_id, features, missing = _encoded(job)
     case = case_of(experiment, pad_id)
     job.progress.say("estimate: one step is played through without numbers")
-    told = estimate(case, features and features[0], missing)
+    train, validation = features or (None, ())
+    told = estimate(case, train, validation, missing=missing)
     if not with_probe:
         return told, None
     if features is None:

@@ -111,13 +111,13 @@ def _trained(job: Job, dataset: Path, folder: Path) -> TrainingCard:
     write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
     write_ledger(folder, ledger.entries)
     case = case_of(experiment, pad_id_of(tokenizer))
-    expected = _expected(job, case, train_features)
+    expected = _expected(job, case, train_features, validation_features)
     with memory_told(expected, experiment):
         model.to(device)
         tuned = METHODS[experiment.tuning.method](model, experiment.tuning, dtype=dtype, seed=experiment.seed)
         packed = pack_rows(job, tuned, [*train_features, *validation_features], device, dtype, attention)
         if expected and packed != expected.packed:
-            expected = _expected(job, case, train_features, packed)
+            expected = _expected(job, case, train_features, validation_features, packed)
         setting = Setting(device, dtype, case.pad_id, experiment.seed, packed)
         state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
     _save(tuned, tokenizer, folder / tuned.name)
@@ -125,10 +125,12 @@ def _trained(job: Job, dataset: Path, folder: Path) -> TrainingCard:
     return card.model_copy(update={"estimate": expected})
 
 
-def _expected(job: Job, case: Case, features: Sequence[Feature], packed: bool | None = None) -> Estimate | None:
+def _expected(
+    job: Job, case: Case, features: Sequence[Feature], validation: Sequence[Feature], packed: bool | None = None
+) -> Estimate | None:
     """What the run will take; a run is not stopped by what cannot be told of it."""
     try:
-        told = estimate(case, features, packed=packed)
+        told = estimate(case, features, validation, packed=packed)
         if told.memory.total is not None and told.memory.total > told.device_memory:
             job.progress.say(
                 f"this run is estimated to take {size(told.memory.total)} at once; "

@@ -26,10 +26,12 @@ class MemoryEstimate(Record):
     """What going backward takes beyond that: layers that are computed again, and gradients on their way."""
     step: int | None
     """All these parts together."""
+    validation: int | None
+    """Weights, optimizer state, and the largest pass of a validation check, of which nothing is kept."""
     loading: int
     """Bytes at once while the model is loaded, in float32, before its frozen weights become smaller."""
     total: int | None
-    """The larger of the two: what the device has to have."""
+    """The largest of the three: what the device has to have."""
 
 
 class Workload(Record):

@@ -17,7 +17,7 @@ from instructglm.models.memory import device_memory
 from instructglm.report.estimate import Estimate, MemoryEstimate
 from instructglm.training.packing import exchange_attention
 from instructglm.training.rehearsal import PassMemory, rehearse
-from instructglm.training.workload import largest_batch, workload
+from instructglm.training.workload import VALIDATION_FACTOR, largest_batch, largest_validation_batch, workload
 from instructglm.tuning import METHODS, TunedModel
 
 OPTIMIZER_BYTES: dict[str, int] = {"adamw": 8}
@@ -44,13 +44,19 @@ class Case:
 
 
 def estimate(
-    case: Case, features: Sequence[Feature] | None, missing: dict[str, str] | None = None, packed: bool | None = None
+    case: Case,
+    features: Sequence[Feature] | None,
+    validation: Sequence[Feature] = (),
+    *,
+    missing: dict[str, str] | None = None,
+    packed: bool | None = None,
 ) -> Estimate:
     """A run on these training examples; where there are none, on rows of `max_length` tokens.
 
     Args:
         case: The model and the settings.
         features: None where they cannot be had; `missing` then says why.
+        validation: What the loss is watched on.
         missing: What could not be told so far, and why.
         packed: None where it is not known yet; it is then supposed of every model that may be.
 
@@ -59,7 +65,8 @@ def estimate(
     """
     missing = dict(missing or {})
     rows = list(features) if features else _stand_ins(case)
-    weights, packed, passed = _rehearsed(case, rows, packed)
+    watched = list(validation) if features else rows * VALIDATION_FACTOR
+    weights, packed, passed = _rehearsed(case, rows, watched, packed)
     if isinstance(passed, Exception):
         missing["memory.activations"] = next(iter(str(passed).splitlines()), "") or type(passed).__name__
     batch = largest_batch(rows, case.training, case.pad_id, packed=packed)
@@ -82,16 +89,16 @@ def estimate(
 
 
 def _rehearsed(
-    case: Case, rows: Sequence[Feature], packed: bool | None
+    case: Case, rows: Sequence[Feature], watched: Sequence[Feature], packed: bool | None
 ) -> tuple[_Weights, bool, PassMemory | Exception]:
     """What stands for the whole run, whether rows are packed, and the largest pass, or why it cannot be played."""
     tuned = _tuned(case)
     weights = _Weights.of(tuned, case.training.optimizer)
     wanted = case.may_be_packed if packed is None else packed
     possible = wanted and exchange_attention(tuned, rows) is None
-    passed = _pass(case, tuned, rows, possible)
+    passed = _pass(case, tuned, rows, watched, possible)
     if packed is None and possible and isinstance(passed, Exception):  # a model that knows nothing of segments
-        possible, passed = False, _pass(case, _tuned(case), rows, False)
+        possible, passed = False, _pass(case, _tuned(case), rows, watched, False)
     return weights, possible, passed
 
 
@@ -102,14 +109,17 @@ def _tuned(case: Case) -> TunedModel:
     return tuned
 
 
-def _pass(case: Case, tuned: TunedModel, rows: Sequence[Feature], packed: bool) -> PassMemory | Exception:
+def _pass(
+    case: Case, tuned: TunedModel, rows: Sequence[Feature], watched: Sequence[Feature], packed: bool
+) -> PassMemory | Exception:
     """The largest pass, after which `tuned` is of no use; or why it cannot be played: the run is no worse for it."""
     batch = largest_batch(rows, case.training, case.pad_id, packed=packed)
+    validation = largest_validation_batch(watched, case.training, case.pad_id, packed=packed)
     checkpointing = case.training.gradient_checkpointing
     if checkpointing and tuned.against_checkpointing:
         tuned.checkpoint_gradients()  # says what is wrong with the settings
     try:
-        return rehearse(tuned, batch, case.device, case.dtype, gradient_checkpointing=checkpointing)
+        return rehearse(tuned, batch, validation, case.device, case.dtype, gradient_checkpointing=checkpointing)
     except Exception as error:  # a model may ask its tensors for numbers, which these have not
         return error
 
@@ -157,6 +167,7 @@ def _num_bytes(tensors: Iterable[torch.Tensor]) -> int:
 def _memory(of: _Weights, passed: PassMemory | None) -> MemoryEstimate:
     loading = of.num_parameters * _LOADED_BYTES
     step = None if passed is None else of.standing + passed.activations + passed.logits + passed.backward
+    validation = None if passed is None else of.weights + of.optimizer + passed.validation
     return MemoryEstimate(
         weights=of.weights,
         gradients=of.gradients,
@@ -165,6 +176,7 @@ def _memory(of: _Weights, passed: PassMemory | None) -> MemoryEstimate:
         logits=None if passed is None else passed.logits,
         backward=None if passed is None else passed.backward,
         step=step,
+        validation=validation,
         loading=loading,
-        total=None if step is None else max(loading, step),
+        total=None if step is None or validation is None else max(step, validation, loading),
     )

@@ -24,6 +24,7 @@ from instructglm.training.metrics_log import MetricsLog
 from instructglm.training.monitor import Check, steps_between_checks
 from instructglm.training.optimizers import make_optimizer, make_schedule
 from instructglm.training.plan import make_plan
+from instructglm.training.workload import VALIDATION_FACTOR
 from instructglm.tuning import TunedModel
 
 
@@ -77,7 +78,7 @@ class _Run:
         self.tuned, self.settings, self.setting, self.progress = tuned, settings, setting, progress
         self.checkpoints = folder / "checkpoints"
         self.features = train_features
-        self.validation = self._batches(validation_features, 4 * settings.micro_batch_size)
+        self.validation = self._batches(validation_features, VALIDATION_FACTOR * settings.micro_batch_size)
         self.plan = make_plan(len(train_features), settings, setting.seed)
         self.eval_steps = steps_between_checks(settings.eval_steps, self.plan.num_steps)
         self.save_steps = settings.save_steps or self.eval_steps

@@ -19,7 +19,7 @@ from instructglm.training.loss import arithmetic, has_plain_head, weighted_count
 from instructglm.training.monitor import num_checks
 from instructglm.training.optimizers import make_optimizer
 from instructglm.training.plan import make_plan
-from instructglm.training.workload import largest_batch, num_tokens, workload
+from instructglm.training.workload import VALIDATION_FACTOR, largest_batch, num_tokens, workload
 from instructglm.tuning import TunedModel
 
 _TIMED_STEPS = 3
@@ -177,7 +177,7 @@ class _Trial:
 
     def validation_seconds(self, features: Sequence[Feature]) -> float:
         """Of one check, from some of its batches."""
-        batches = self._batches(features, 4 * self._settings.micro_batch_size) if features else []
+        batches = self._batches(features, VALIDATION_FACTOR * self._settings.micro_batch_size) if features else []
         some = batches[:_TIMED_VALIDATION]
         self._tuned.model.eval()
         started = time.perf_counter()

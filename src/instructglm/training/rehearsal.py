@@ -9,6 +9,7 @@ family, without a formula for it. What is counted:
                   gradient checkpointing, what goes into each of them
     logits        bytes alive at once in the head and the loss, beyond those
     backward      bytes alive at once on the way back, beyond all that, with every gradient's place taken beforehand
+    validation    bytes alive at once in a forward pass of which autograd keeps nothing
 
 Bytes inside a kernel are not seen; on an accelerator, a packed row's attention is taken to keep queries, keys,
 values, their mixture, and a number for each query and head, as flex attention does.
@@ -41,21 +42,30 @@ _CPU = torch.device("cpu")  # where the tensors pretend to be
 
 @dataclass(frozen=True)
 class PassMemory:
-    """Bytes of one forward and backward pass, beside weights and gradients; they add up to its peak."""
+    """Bytes beside weights and gradients; the first three add up to the peak of one forward and backward pass."""
 
     activations: int
     logits: int
     backward: int
+    validation: int
+    """Of the largest pass that keeps nothing; 0 where there is none."""
 
 
 def rehearse(
-    tuned: TunedModel, batch: Batch, device: torch.device, dtype: torch.dtype, *, gradient_checkpointing: bool
+    tuned: TunedModel,
+    batch: Batch,
+    validation: Batch | None,
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    gradient_checkpointing: bool,
 ) -> PassMemory:
-    """What one pass over `batch` takes at most.
+    """What one pass over `batch` takes at most, and one that keeps nothing over `validation`.
 
     Args:
         tuned: on the meta device; of no use afterwards.
         batch: real token ids, since where they stand decides what is computed; on the CPU.
+        validation: likewise; None where the run has no validation.
         device: where the run will compute.
         dtype: of matrix products.
         gradient_checkpointing: as in the settings.
@@ -69,21 +79,37 @@ def rehearse(
     with _attention_of(device):
         with arithmetic(_CPU, dtype):
             plain_head = has_plain_head(tuned.model.eval(), batch)
-        return _play(tuned, batch, dtype, plain_head)
+        parts = _play(tuned, batch, dtype, plain_head)
+        kept = _validate(tuned, validation, dtype, plain_head) if validation else 0
+        return PassMemory(*parts, validation=kept)
 
 
-def _play(tuned: TunedModel, batch: Batch, dtype: torch.dtype, plain_head: bool) -> PassMemory:
+def _play(tuned: TunedModel, batch: Batch, dtype: torch.dtype, plain_head: bool) -> tuple[int, int, int]:
+    """Forward and backward: activations, logits, backward."""
     tuned.model.train()
     for weight in tuned.trainable().values():
         weight.grad = torch.zeros_like(weight)
-    known = [*tuned.model.parameters(), *tuned.model.buffers(), *(w.grad for w in tuned.trainable().values())]
-    with _Living([*known, batch.input_ids, batch.position_ids, batch.labels, batch.weights]) as living:
+    with _Living(_known(tuned, batch)) as living:
         with arithmetic(_CPU, dtype), _after_layers(tuned.model, living) as kept:
             nats = weighted_nats(tuned.model, batch, plain_head=plain_head)
         forward = living.most
         nats.backward()  # type: ignore[no-untyped-call]
     activations = kept[0] if kept else forward
-    return PassMemory(activations, forward - activations, living.most - forward)
+    return activations, forward - activations, living.most - forward
+
+
+def _validate(tuned: TunedModel, batch: Batch, dtype: torch.dtype, plain_head: bool) -> int:
+    tuned.model.eval()
+    with torch.no_grad(), arithmetic(_CPU, dtype), _Living(_known(tuned, batch)) as living:
+        weighted_nats(tuned.model, batch, plain_head=plain_head)
+    return living.most
+
+
+def _known(tuned: TunedModel, batch: Batch) -> list[torch.Tensor | None]:
+    """What is there before a pass."""
+    weights = [*tuned.model.parameters(), *tuned.model.buffers()]
+    gradients = [weight.grad for weight in tuned.trainable().values()]
+    return [*weights, *gradients, batch.input_ids, batch.position_ids, batch.labels, batch.weights]
 
 
 class _Living(TorchDispatchMode):

@@ -54,6 +54,19 @@ def largest_batch(features: Sequence[Feature], settings: TrainingSettings, pad_i
     return max(batches, key=lambda batch: batch.input_ids.numel())
 
 
+VALIDATION_FACTOR = 4
+"""So many times `micro_batch_size` sequences go through a validation pass, which keeps nothing for a way back."""
+
+
+def largest_validation_batch(
+    features: Sequence[Feature], settings: TrainingSettings, pad_id: int, *, packed: bool
+) -> Batch | None:
+    """The largest pass of a validation check; None where nothing is held out for it."""
+    size = VALIDATION_FACTOR * settings.micro_batch_size
+    batches = micro_batches(features, size, pad_id, packed=packed) if features else []
+    return max(batches, key=lambda batch: batch.input_ids.numel(), default=None)
+
+
 def num_tokens(feature: Feature) -> int:
     """Of a prompt with all its outputs."""
     return len(feature.context.input_ids) + sum(map(len, feature.outputs))
