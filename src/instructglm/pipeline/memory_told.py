@@ -32,7 +32,7 @@ def memory_told(expected: Estimate | None, experiment: Experiment) -> Iterator[N
             raise
         raise RunError(
             *(_told(expected) if expected else ("out of memory in training; there was no estimate",)),
-            hint=f"{'; or '.join(_changes(experiment)[:3])}. The last checkpoint is intact.",
+            hint=f"To take less: {'; '.join(_changes(experiment)[:3])}. The last checkpoint is intact.",
         ) from error
 
 
@@ -53,10 +53,12 @@ def _changes(experiment: Experiment) -> list[str]:
     training, model = experiment.training, experiment.model
     changes = []
     if training.micro_batch_size > 1:
-        changes.append(f"Lower training.micro_batch_size (it is {training.micro_batch_size})")
+        changes.append(f"lower training.micro_batch_size (it is {training.micro_batch_size})")
     if not training.gradient_checkpointing:
         changes.append("set training.gradient_checkpointing to true")
     changes.append(f"lower data.max_length (it is {experiment.data.max_length})")
     if model.dtype == "float32":
         changes.append("set model.dtype to bfloat16")
-    return [*changes, "tune fewer weights (tuning.method: lora)", "take a smaller model"]
+    if experiment.tuning.method in {"full", "freeze"}:
+        changes.append("set tuning.method to lora")
+    return [*changes, "take a smaller model"]

@@ -102,7 +102,8 @@ def _validate(tuned: TunedModel, batch: Batch, dtype: torch.dtype, plain_head: b
     tuned.model.eval()
     with torch.no_grad(), arithmetic(_CPU, dtype), _Living(_known(tuned, batch)) as living:
         weighted_nats(tuned.model, batch, plain_head=plain_head)
-    return living.most
+    most: int = living.most
+    return most
 
 
 def _known(tuned: TunedModel, batch: Batch) -> list[torch.Tensor | None]:
