@@ -145,7 +145,8 @@ def test_what_cannot_be_played_through_is_missing_and_not_zero(tiny_model, monke
 
     monkeypatch.setattr("instructglm.training.estimate.rehearse", refuse)
     told = estimate(case(tiny_model, TUNINGS[0]), features())
-    assert told.missing == {"memory.activations": "it asks its tensors for numbers"}
+    why = "a pass cannot be played through without numbers: it asks its tensors for numbers"
+    assert told.missing == {"memory.activations": why}
     assert told.memory.activations is None
     assert told.memory.total is None
     assert told.memory.weights > 0

@@ -68,7 +68,8 @@ def estimate(
     watched = list(validation) if features else rows * VALIDATION_FACTOR
     weights, packed, passed = _rehearsed(case, rows, watched, packed)
     if isinstance(passed, Exception):
-        missing["memory.activations"] = next(iter(str(passed).splitlines()), "") or type(passed).__name__
+        first = next(iter(str(passed).splitlines()), "") or type(passed).__name__
+        missing["memory.activations"] = f"a pass cannot be played through without numbers: {first}"
     batch = largest_batch(rows, case.training, case.pad_id, packed=packed)
     memory = device_memory(case.device)
     return Estimate(
