@@ -97,7 +97,7 @@ def test_what_does_not_fit_is_told_with_the_next_move(ask: Any, monkeypatch: pyt
         assert f"It does not fit: {'whatever the batch is, ' * (has < standing)}{advice}" in ask("estimate").out
     refused = ask("estimate", "--probe")
     assert refused.code == 2
-    assert "no probe: weights, gradients and optimizer take" in refused.err
+    assert "no probe: one sequence at a time takes" in refused.err
     assert "this run is estimated to take" in ask("train").err
 
 

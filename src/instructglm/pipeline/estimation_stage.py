@@ -21,7 +21,7 @@ from instructglm.report.estimate import Estimate, Probe
 from instructglm.report.numerals import size
 from instructglm.training.estimate import Case, estimate
 from instructglm.training.loop import Setting
-from instructglm.training.probe import probe
+from instructglm.training.probe import MOST, probe
 from instructglm.tuning import METHODS
 
 _Features = tuple[list[Feature], list[Feature]]  # to train on, and to validate with
@@ -72,8 +72,8 @@ def _encoded(job: Job) -> tuple[int, _Features | None, dict[str, str]]:
 
 def _probed(job: Job, case: Case, told: Estimate, features: _Features, attention: str) -> Probe:
     experiment = job.experiment
-    _require_room(told)
-    with PeakMemory(case.device) as peak, memory_told(told, experiment):
+    _require_room(told, case.training.micro_batch_size)
+    with PeakMemory(case.device) as peak, memory_told(told, experiment, kept=""):
         model, _ = load(experiment.model.name_or_path, attn_implementation=attention)
         model.to(case.device)
         tuned = METHODS[case.tuning.method](model, case.tuning, dtype=case.dtype, seed=case.seed)
@@ -82,13 +82,14 @@ def _probed(job: Job, case: Case, told: Estimate, features: _Features, attention
         return probe(tuned, *features, case.training, setting, peak, job.progress)
 
 
-def _require_room(told: Estimate) -> None:
+def _require_room(told: Estimate, micro_batch_size: int) -> None:
     """Refuse a probe of what this machine cannot hold: an accelerator says so, a CPU swaps until nobody can stop it."""
     memory = told.memory
-    least = max(memory.loading, memory.weights + memory.gradients + memory.optimizer)
-    if told.device == "cpu" and least > told.device_memory_available:
+    one = ((memory.activations or 0) + (memory.backward or 0)) // micro_batch_size
+    least = max(memory.loading, memory.weights + memory.gradients + memory.optimizer + one + (memory.logits or 0))
+    if told.device == "cpu" and least > MOST * told.device_memory_available:
         raise RunError(
-            f"no probe: weights, gradients and optimizer take {size(least)} at least; "
-            f"{size(told.device_memory_available)} is free",
+            f"no probe: one sequence at a time takes {size(least)}; {size(told.device_memory_available)} is free, "
+            f"of which a probe takes {MOST:.0%} at most",
             hint="Probe on a larger machine, or leave out --probe.",
         )

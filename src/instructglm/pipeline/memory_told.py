@@ -17,10 +17,15 @@ _PARTS = ("weights", "gradients", "optimizer", "activations", "logits", "backwar
 
 
 @contextmanager
-def memory_told(expected: Estimate | None, experiment: Experiment) -> Iterator[None]:
+def memory_told(
+    expected: Estimate | None, experiment: Experiment, kept: str = "The last checkpoint is intact."
+) -> Iterator[None]:
     """Turn running out of memory into what had been estimated, what the device has, and what to change.
 
-    `expected` is None where there could be no estimate.
+    Args:
+        expected: None where there could be no estimate.
+        experiment: Its settings are those to change.
+        kept: What is not lost.
 
     Raises:
         RunError: memory was out within the block.
@@ -32,7 +37,7 @@ def memory_told(expected: Estimate | None, experiment: Experiment) -> Iterator[N
             raise
         raise RunError(
             *(_told(expected) if expected else ("out of memory in training; there was no estimate",)),
-            hint=f"To take less: {'; '.join(_changes(experiment)[:3])}. The last checkpoint is intact.",
+            hint=f"To take less: {'; '.join(_changes(experiment)[:3])}. {kept}".rstrip(),
         ) from error
 
 

@@ -24,7 +24,8 @@ from instructglm.tuning import TunedModel
 
 _TIMED_STEPS = 3
 _TIMED_VALIDATION = 4  # batches
-_SHARE = 0.8  # of a machine's free memory: beyond it, it might begin to swap
+MOST = 0.8
+"""The share of a machine's free memory that is taken: beyond it, the machine might begin to swap."""
 
 
 def probe(
@@ -98,7 +99,7 @@ class _Fitting:
         self._trial, self._peak = trial, peak
         self._on_cpu = trial.setting.device.type == "cpu"
         self._start = peak.held
-        self._room = _SHARE * device_memory(trial.setting.device).available
+        self._room = MOST * device_memory(trial.setting.device).available
         self._last = 1
 
     def __call__(self, size: int) -> bool:
