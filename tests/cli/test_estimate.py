@@ -12,6 +12,8 @@ import torch
 from instructglm.models.memory import DeviceMemory
 from instructglm.pipeline.run_manifest import read_run
 from instructglm.report.contents import TrainingCard
+from instructglm.report.estimate import Estimate
+from instructglm.report.numerals import size
 from instructglm.training import loop
 from instructglm.training.loss import weighted_nats
 
@@ -184,6 +186,8 @@ def test_a_run_out_of_memory_says_what_was_told_and_what_to_change(
     for setting in ("training.micro_batch_size (it is 2)", "training.gradient_checkpointing", "data.max_length"):
         assert setting in done.err
     (partial,) = (experiment.parent / "out" / "runs").glob("*.partial")
+    kept = Estimate.model_validate_json((partial / "estimate.json").read_text())
+    assert f"the estimate was {size(kept.memory.total)} " in done.err
     assert [folder.name for folder in (partial / "checkpoints").glob("step-*")] == ["step-00000002"]
     again = ask("train")
     assert again.code == 0

@@ -118,6 +118,8 @@ def _trained(job: Job, dataset: Path, folder: Path) -> TrainingCard:
         packed = pack_rows(job, tuned, [*train_features, *validation_features], device, dtype, attention)
         if expected and packed != expected.packed:
             expected = _expected(job, case, train_features, validation_features, packed)
+        if expected:
+            write_text(folder / "estimate.json", expected.model_dump_json(indent=2) + "\n")
         setting = Setting(device, dtype, case.pad_id, experiment.seed, packed)
         state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
     _save(tuned, tokenizer, folder / tuned.name)
