@@ -11,6 +11,7 @@ import logging
 import signal
 import sys
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
@@ -18,7 +19,7 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from instructglm.cli import chat, config, data, env, init, run
+from instructglm.cli import chat, config, data, env, estimate, init, run
 from instructglm.cli.streams import drop_output, is_full, open_closed_streams
 from instructglm.core.errors import InstructGLMError, Terminated
 
@@ -86,7 +87,10 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init.init, run.run, run.train, run.evaluate, run.compare, run.report, chat.chat, env.env):
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    init.init, estimate.estimate, run.run, run.train, run.evaluate, run.compare, run.report, chat.chat, env.env,
+)  # fmt: skip
+for command in _COMMANDS:
     app.command()(command)
 app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")

@@ -14,6 +14,7 @@ from instructglm.core.workspace import Workspace
 from instructglm.data.preview import Preview
 from instructglm.pipeline.data_stage import build_dataset, preview_examples
 from instructglm.pipeline.job import Job, with_model_folders
+from instructglm.report.estimate import Estimate, Probe
 
 
 def run(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str) -> Path:
@@ -75,6 +76,15 @@ def report(experiment: Experiment, base: Path, out: Path, progress: Progress, co
     scores = evaluate_run(job, dataset, trained)
     write_comparisons(job.workspace, scores)
     return write_whole_report(job, dataset, trained, scores)
+
+
+def estimate(
+    experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "", *, with_probe: bool = False
+) -> tuple[Estimate, Probe | None]:
+    """What training will take: from the experiment alone, and, with a probe, from some real steps."""
+    from instructglm.pipeline.estimation_stage import estimate_run
+
+    return estimate_run(_job(experiment, base, out, progress, command), with_probe=with_probe)
 
 
 def preview(experiment: Experiment, base: Path, out: Path, n: int = 3) -> list[Preview]:

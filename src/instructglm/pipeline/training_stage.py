@@ -25,14 +25,20 @@ from instructglm.evaluation.predict import Predictor
 from instructglm.models.guard import require_finite
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, model_fingerprint
+from instructglm.models.memory import PeakMemory
 from instructglm.models.quantization import loading_in_few_bits
 from instructglm.models.window import require_window
+from instructglm.pipeline.estimate_case import case_of, may_be_packed, pad_id_of
 from instructglm.pipeline.job import Job, with_data_files
+from instructglm.pipeline.memory_told import memory_told
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
 from instructglm.pipeline.watching import metric_curves, task_validator
 from instructglm.report.contents import CurvePoint, TrainingCard
+from instructglm.report.estimate import Estimate
+from instructglm.report.numerals import size
 from instructglm.training.checkpoint import RunState, tensor_storage
 from instructglm.training.compilation import compile_layers
+from instructglm.training.estimate import Case, estimate
 from instructglm.training.loop import Setting, train
 from instructglm.training.metrics_log import read_metrics
 from instructglm.training.monitor import LOSS, gap_at, verdict
@@ -94,6 +100,13 @@ def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
 
 
 def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict[str, Any]) -> None:
+    with PeakMemory(choose_device(job.experiment.model.device)) as peak:
+        card = _trained(job, dataset, folder, inputs)
+    card = card.model_copy(update={"peak_memory": peak.bytes, "memory_measure": peak.measure})
+    write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
+
+
+def _trained(job: Job, dataset: Path, folder: Path, inputs: dict[str, Any]) -> TrainingCard:
     experiment = job.experiment
     require_trackers(experiment.training.report_to)
     device = choose_device(experiment.model.device)
@@ -103,37 +116,61 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     template = template_for(tokenizer)
     ledger = Ledger()
     held_out = [example for split in (Split.VALIDATION, Split.TEST) for example in read_examples(dataset, split)]
-    train_features = _features(job, dataset, Split.TRAIN, template, ledger, held_out)
-    validation_features = _features(job, dataset, Split.VALIDATION, template, ledger)
+    train_features = features_of(job, dataset, Split.TRAIN, template, ledger, held_out)
+    validation_features = features_of(job, dataset, Split.VALIDATION, template, ledger)
     write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
     write_ledger(folder, ledger.entries)
-    tuned = METHODS[experiment.tuning.method](model, experiment.tuning, dtype=dtype, seed=experiment.seed)
-    packed = _packed(job, tuned, [*train_features, *validation_features], device, dtype, attention)
     made_with = {name: value for name, value in inputs.items() if name not in ("device", "dtype", "seed", "training")}
-    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed, made_with)
-    if experiment.training.torch_compile:
-        job.progress.say("compiling the layers, and trying them out")
-        compile_layers(tuned, train_features, setting)
-    predictor = Predictor("validation", tuned.model, template, device, dtype)
-    validate = task_validator(job, dataset, predictor)
-    state = train(
-        tuned, train_features, validation_features, experiment.training, setting, folder, job.progress, validate
-    )
+    case = case_of(experiment, pad_id_of(tokenizer))
+    expected = _expected(job, case, train_features, validation_features)
+    with memory_told(expected, experiment):
+        model = model if experiment.model.quantization_config else model.to(device)
+        tuned = METHODS[experiment.tuning.method](model, experiment.tuning, dtype=dtype, seed=experiment.seed)
+        packed = pack_rows(job, tuned, [*train_features, *validation_features], device, dtype, attention)
+        if expected and packed != expected.packed:
+            expected = _expected(job, case, train_features, validation_features, packed)
+        if expected:
+            write_text(folder / "estimate.json", expected.model_dump_json(indent=2) + "\n")
+        setting = Setting(device, dtype, case.pad_id, experiment.seed, packed, made_with)
+        if experiment.training.torch_compile:
+            job.progress.say("compiling the layers, and trying them out")
+            compile_layers(tuned, train_features, setting)
+        validate = task_validator(job, dataset, Predictor("validation", tuned.model, template, device, dtype))
+        state = train(
+            tuned, train_features, validation_features, experiment.training, setting, folder, job.progress, validate
+        )
     _save(tuned, tokenizer, experiment.model.name_or_path, folder / tuned.name)
     card = _card(job, tuned, state, train_features, packed, folder)
-    write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
+    return card.model_copy(update={"estimate": expected})
 
 
 def _load(experiment: Experiment, device: torch.device, dtype: torch.dtype, attention: str) -> tuple[Any, Any]:
-    """The model that is tuned, in its place and fit to be, and its tokenizer."""
+    """The model that is tuned, fit to be, and its tokenizer. One of few bits is on its device already."""
     few_bits = loading_in_few_bits(experiment.model.quantization_config, dtype, device)
     model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **few_bits)
     require_finite(model, experiment.model.name_or_path)
     require_window(model, experiment.data.max_length)
-    return (model if few_bits else model.to(device)), tokenizer
+    return model, tokenizer
 
 
-def _packed(
+def _expected(
+    job: Job, case: Case, features: Sequence[Feature], validation: Sequence[Feature], packed: bool | None = None
+) -> Estimate | None:
+    """What the run will take; a run is not stopped by what cannot be told of it."""
+    try:
+        told = estimate(case, features, validation, packed=packed)
+        if told.memory.total is not None and told.memory.total > told.device_memory:
+            job.progress.say(
+                f"this run is estimated to take {size(told.memory.total)} at once; "
+                f"the device ({told.device}) has {size(told.device_memory)}"
+            )
+        return told
+    except Exception as error:  # where training cannot go on either, it says so itself
+        job.progress.say(f"no estimate of this run: {next(iter(str(error).splitlines()), type(error).__name__)}")
+        return None
+
+
+def pack_rows(
     job: Job,
     tuned: TunedModel,
     features: Sequence[Feature],
@@ -147,7 +184,7 @@ def _packed(
         ModelError: the experiment says they must be, and this model cannot.
     """
     wanted = job.experiment.training.packing
-    if wanted == "none" or job.experiment.model.attn_implementation != "auto":
+    if not may_be_packed(job.experiment):
         return False
     reason = set_packed(tuned, features, device, dtype, otherwise=attention)
     if reason and wanted == "shared_prefix":
@@ -160,9 +197,15 @@ def _packed(
     return not reason
 
 
-def _features(
+def features_of(
     job: Job, dataset: Path, split: Split, template: Template, ledger: Ledger, held_out: Sequence[Example] = ()
 ) -> list[Feature]:
+    """The examples of a split as this model reads them.
+
+    Raises:
+        DataError: some are too long, or none is left to train on.
+        RunError: no token would be trained.
+    """
     data, training = job.experiment.data, job.experiment.training
     features = encode_examples(
         _weighed(job, read_examples(dataset, split), split, ledger),
@@ -210,10 +253,6 @@ def _save(tuned: TunedModel, tokenizer: Any, base: str, folder: Path) -> None:
         else:
             note_base(folder, base)
         sync_folder(folder)
-
-
-def _pad_id(tokenizer: Any) -> int:
-    return int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
 
 
 def _card(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import JsonValue
 
 from instructglm.core.ledger import LedgerEntry
 from instructglm.core.records import ComparisonRow, Message, MetricRow, Record
+from instructglm.report.estimate import Estimate
 
 
 class AgreementSummary(Record):
@@ -134,6 +137,12 @@ class TrainingCard(Record):
     gap: Gap | None = None
     """At `best_step`; None before the first step, or without validation."""
     metric_curves: tuple[MetricCurve, ...] = ()
+    estimate: Estimate | None = None
+    """What was told of the run at its start."""
+    peak_memory: int | None = None
+    """Bytes at once, beyond what the process held before the model was loaded."""
+    memory_measure: Literal["allocated", "resident"] | None = None
+    """What `peak_memory` counts: what torch had allocated on an accelerator, or the resident set of the process."""
 
 
 class Confusion(Record):

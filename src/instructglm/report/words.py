@@ -115,6 +115,25 @@ WORDS: Mapping[str, Pair] = {
     "no": ("no", "否"),
     "resumed": ("resumed after step {steps}", "于第 {steps} 步后续训"),
     "settings": ("All settings", "全部设置"),
+    # estimate against reality
+    "estimate_and_reality": ("Estimate and reality", "估计与实际"),
+    "estimated": ("Estimated", "估计"),
+    "measured": ("Measured", "实测"),
+    "all_parameters": ("All weights", "全部参数"),
+    "peak_memory": ("Memory at most", "内存峰值"),
+    "estimate_note": (
+        "Estimated before the run, from the experiment file alone, for a run that does not stop early; "
+        "time is only estimated by a probe.",
+        "估计在运行之前仅据实验文件作出，按不提前停止计；用时须经试跑才能估计。",
+    ),
+    "memory.allocated": (
+        "Memory: what torch had allocated on the device, in this run or since it was resumed.",
+        "内存：torch 在设备上的分配量；续训时自续训起计。",
+    ),
+    "memory.resident": (
+        "Memory: by how much the process grew, libraries that it loaded on the way included.",
+        "内存：进程常驻内存的增量，含途中加载的库。",
+    ),
     # samples
     "no_samples": ("This report holds no single items.", "本报告没有逐题结果。"),
     "filter.all": ("All", "全部"),

@@ -22,16 +22,15 @@ from instructglm.training.checkpoint import RunState, SaveClock, load_best, resu
 from instructglm.training.interrupt import deferred_interrupt
 from instructglm.training.loss import arithmetic, has_plain_head, weighted_count, weighted_nats
 from instructglm.training.metrics_log import MetricsLog
-from instructglm.training.monitor import Check
+from instructglm.training.monitor import Check, steps_between_checks
 from instructglm.training.optimizers import make_optimizer
 from instructglm.training.plan import make_plan
 from instructglm.training.provenance import provenance
 from instructglm.training.schedules import make_schedule
 from instructglm.training.trackers import open_trackers
 from instructglm.training.validation import Validate, task_metrics
+from instructglm.training.workload import VALIDATION_FACTOR
 from instructglm.tuning import TunedModel
-
-_CHECKS_PER_RUN = 10  # when eval_steps is not given
 
 
 @dataclass(frozen=True)
@@ -91,12 +90,12 @@ class _Run:
         self.checkpoints = folder / "checkpoints"
         self.features = train_features
         self.validation = self._batches(
-            validation_features, settings.micro_batch_size and 4 * settings.micro_batch_size
+            validation_features, settings.micro_batch_size and VALIDATION_FACTOR * settings.micro_batch_size
         )
         self.plan = make_plan([feature.num_tokens for feature in train_features], settings, setting.seed)
         if note := self.plan.note():
             progress.say(note)
-        self.eval_steps = settings.eval_steps or max(1, self.plan.num_steps // _CHECKS_PER_RUN)
+        self.eval_steps = steps_between_checks(settings.eval_steps, self.plan.num_steps)
         self.save_steps = settings.save_steps or self.eval_steps
         self.accelerator = Accelerator(cpu=setting.device.type == "cpu")
         if settings.gradient_checkpointing:

@@ -18,6 +18,17 @@ LOSS = "validation_loss"
 _LEVEL = 0.005  # a smaller fall, relative to the loss, is no progress
 _RISE = 0.01  # a smaller rise is no overfitting
 _TREND = 2  # checks in a row that make one
+_CHECKS_PER_RUN = 10  # when eval_steps is not given
+
+
+def steps_between_checks(eval_steps: int | None, num_steps: int) -> int:
+    """Every how many optimizer steps of a run of `num_steps` the validation loss is taken."""
+    return eval_steps or max(1, num_steps // _CHECKS_PER_RUN)
+
+
+def num_checks(eval_steps: int | None, num_steps: int) -> int:
+    """How often the validation loss is taken: before the first step, every so many, and after the last."""
+    return 1 + math.ceil(num_steps / steps_between_checks(eval_steps, num_steps))
 
 
 class Check(Record):

@@ -1,0 +1,183 @@
+"""What a run will take, from its settings: parameters, and bytes by part."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from transformers import PreTrainedModel
+
+from instructglm.config.training import TrainingSettings
+from instructglm.config.tuning import Tuning
+from instructglm.data.features import Feature
+from instructglm.data.templates import Encoded
+from instructglm.models.memory import device_memory
+from instructglm.report.estimate import Estimate, MemoryEstimate
+from instructglm.training.packing import exchange_attention
+from instructglm.training.rehearsal import PassMemory, rehearse
+from instructglm.training.workload import VALIDATION_FACTOR, largest_batch, largest_validation_batch, workload
+from instructglm.tuning import METHODS, TunedModel
+
+OPTIMIZER_BYTES: dict[str, int] = {"adamw": 8}
+"""Bytes of state that each optimizer keeps for a parameter that moves: AdamW has two float32 moments."""
+_LOADED_BYTES = 4  # of a parameter while the model is loaded: float32, whatever it becomes
+_ANY_ID = 7  # stands for a token where there are no data
+
+
+@dataclass(frozen=True)
+class Case:
+    """What an estimate is made of."""
+
+    outline: Callable[[], PreTrainedModel]
+    """Makes the model anew, on the meta device."""
+    tuning: Tuning
+    training: TrainingSettings
+    device: torch.device
+    dtype: torch.dtype
+    seed: int
+    pad_id: int
+    max_length: int
+    may_be_packed: bool
+    """Whether the settings let rows be packed, where the model can."""
+
+
+def estimate(
+    case: Case,
+    features: Sequence[Feature] | None,
+    validation: Sequence[Feature] = (),
+    *,
+    missing: dict[str, str] | None = None,
+    packed: bool | None = None,
+) -> Estimate:
+    """A run on these training examples; where there are none, on rows of `max_length` tokens.
+
+    Args:
+        case: The model and the settings.
+        features: None where they cannot be had; `missing` then says why.
+        validation: What the loss is watched on.
+        missing: What could not be told so far, and why.
+        packed: None where it is not known yet; it is then supposed of every model that may be.
+
+    Raises:
+        ModelError: the model cannot be tuned so.
+    """
+    missing = dict(missing or {})
+    rows = list(features) if features else _stand_ins(case)
+    watched = list(validation) if features else rows * VALIDATION_FACTOR
+    weights, packed, passed = _rehearsed(case, rows, watched, packed)
+    if isinstance(passed, Exception):
+        first = next(iter(str(passed).splitlines()), "") or type(passed).__name__
+        missing["memory.activations"] = f"a pass cannot be played through without numbers: {first}"
+    batch = largest_batch(rows, case.training, case.pad_id, packed=packed)
+    memory = device_memory(case.device)
+    return Estimate(
+        method=case.tuning.method,
+        dtype=str(case.dtype).removeprefix("torch."),
+        num_trainable_parameters=weights.num_trainable,
+        num_parameters=weights.num_parameters,
+        packed=packed,
+        num_rows=batch.input_ids.shape[0],
+        num_row_tokens=batch.input_ids.shape[1],
+        memory=_memory(weights, None if isinstance(passed, Exception) else passed),
+        device=case.device.type,
+        device_memory=memory.total,
+        device_memory_available=memory.available,
+        workload=workload(features, case.training, case.seed, packed=packed) if features else None,
+        missing=missing,
+    )
+
+
+def _rehearsed(
+    case: Case, rows: Sequence[Feature], watched: Sequence[Feature], packed: bool | None
+) -> tuple[_Weights, bool, PassMemory | Exception]:
+    """What stands for the whole run, whether rows are packed, and the largest pass, or why it cannot be played."""
+    tuned = _tuned(case)
+    weights = _Weights.of(tuned, case.training.optimizer)
+    wanted = case.may_be_packed if packed is None else packed
+    possible = wanted and exchange_attention(tuned, rows) is None
+    passed = _pass(case, tuned, rows, watched, possible)
+    if packed is None and possible and isinstance(passed, Exception):  # a model that knows nothing of segments
+        possible, passed = False, _pass(case, _tuned(case), rows, watched, False)
+    return weights, possible, passed
+
+
+def _tuned(case: Case) -> TunedModel:
+    """The method applied to the model, on the meta device."""
+    with torch.device("meta"):
+        tuned: TunedModel = METHODS[case.tuning.method](case.outline(), case.tuning, dtype=case.dtype, seed=case.seed)
+    return tuned
+
+
+def _pass(
+    case: Case, tuned: TunedModel, rows: Sequence[Feature], watched: Sequence[Feature], packed: bool
+) -> PassMemory | Exception:
+    """The largest pass, after which `tuned` is of no use; or why it cannot be played: the run is no worse for it."""
+    batch = largest_batch(rows, case.training, case.pad_id, packed=packed)
+    validation = largest_validation_batch(watched, case.training, case.pad_id, packed=packed)
+    checkpointing = case.training.gradient_checkpointing
+    if checkpointing and tuned.against_checkpointing:
+        tuned.checkpoint_gradients()  # says what is wrong with the settings
+    try:
+        return rehearse(tuned, batch, validation, case.device, case.dtype, gradient_checkpointing=checkpointing)
+    except Exception as error:  # a model may ask its tensors for numbers, which these have not
+        return error
+
+
+def _stand_ins(case: Case) -> list[Feature]:
+    """Prompts of one output each, as long as the settings allow; half of each is trained."""
+    config: Any = case.outline().config
+    half = case.max_length // 2
+    end = [config.gmask_token_id, config.bos_token_id] if hasattr(config, "gmask_token_id") else []
+    context = [*[_ANY_ID] * (half - len(end)), *end]
+    one = Feature("", Encoded.untrained(context), [[_ANY_ID] * (case.max_length - half)], [1.0])
+    return [one] * case.training.batch_size
+
+
+@dataclass(frozen=True)
+class _Weights:
+    """What stands for the whole run: numbers of parameters, and bytes."""
+
+    num_trainable: int
+    num_parameters: int
+    weights: int
+    gradients: int
+    optimizer: int
+
+    @property
+    def standing(self) -> int:
+        return self.weights + self.gradients + self.optimizer
+
+    @classmethod
+    def of(cls, tuned: TunedModel, optimizer: str) -> _Weights:
+        moving = tuned.trainable().values()
+        return cls(
+            tuned.num_trainable(),
+            tuned.num_parameters(),
+            _num_bytes([*tuned.model.parameters(), *tuned.model.buffers()]),
+            _num_bytes(moving),
+            tuned.num_trainable() * OPTIMIZER_BYTES[optimizer],
+        )
+
+
+def _num_bytes(tensors: Iterable[torch.Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _memory(of: _Weights, passed: PassMemory | None) -> MemoryEstimate:
+    loading = of.num_parameters * _LOADED_BYTES
+    step = None if passed is None else of.standing + passed.activations + passed.logits + passed.backward
+    validation = None if passed is None else of.weights + of.optimizer + passed.validation
+    return MemoryEstimate(
+        weights=of.weights,
+        gradients=of.gradients,
+        optimizer=of.optimizer,
+        activations=None if passed is None else passed.activations,
+        logits=None if passed is None else passed.logits,
+        backward=None if passed is None else passed.backward,
+        step=step,
+        validation=validation,
+        loading=loading,
+        total=None if step is None or validation is None else max(step, validation, loading),
+    )
