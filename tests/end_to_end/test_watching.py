@@ -56,8 +56,8 @@ def test_ended_by_sigterm_and_by_kill_a_watched_run_goes_on_to_the_bit(project) 
     assert outcome(cut.out) == [curve, *rest]
     checks = [line for line in curve if "validation_accuracy" in line]
     assert [line["step"] for line in checks] == list(range(0, 61, 6))
-    scores = [line["validation_accuracy"] for line in checks]
-    assert rest[0] == checks[scores.index(max(scores))]["step"]
+    best = max(checks, key=lambda line: (line["validation_accuracy"], -line["validation_loss_nats_per_token"]))
+    assert rest[0] == best["step"]
 
 
 def test_a_run_that_is_taken_up_under_another_experiment_is_refused_naming_what_differs(project, refused) -> None:
