@@ -17,12 +17,15 @@ from safetensors.torch import load_file, save_file
 from instructglm.core.errors import StorageError
 from instructglm.core.files import staged_folder, storage_errors, write_text
 from instructglm.core.records import Record, read_record
+from instructglm.training.distributed.ranks import Ranks
 from instructglm.training.monitor import Watch
 from instructglm.tuning import TunedModel
+from instructglm.tuning.shards import part_of, whole
 
 _STATE, _WEIGHTS, _OPTIMIZER = "state.json", "weights.safetensors", "optimizer.safetensors"
 _RNG = "rng"
 _CUDA_RNG = "cuda_rng/"  # and the number of the device
+_OF_RANK = "rank{}/"  # stands before both
 
 
 class RunState(Record):
@@ -36,24 +39,35 @@ class RunState(Record):
     resumed_at: tuple[int, ...] = ()
 
 
-def save_checkpoint(folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer, state: RunState) -> None:
-    """Write `step-N` whole, then drop what is older.
+def save_checkpoint(
+    folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer, state: RunState, ranks: Ranks
+) -> None:
+    """Write `step-N` whole, then drop what is older. All processes take part, the first writes.
 
     Raises:
         StorageError: the disk is full; the older checkpoint is intact.
     """
+    weights, moments = tuned.state(ranks.is_first), _optimizer_tensors(tuned, optimizer, ranks.is_first)
+    generators = ranks.collect(_generators(ranks.rank))
+    if not ranks.is_first:
+        return
     with staged_folder(folder / f"step-{state.step:08d}") as staged:
-        _save(tuned.state(), staged / _WEIGHTS)
-        _save(_optimizer_tensors(tuned, optimizer) | _generators(), staged / _OPTIMIZER)
+        _save(weights, staged / _WEIGHTS)
+        _save(
+            {name: tensor for tensors in (moments, *generators) for name, tensor in tensors.items()},
+            staged / _OPTIMIZER,
+        )
         write_text(staged / _STATE, state.model_dump_json(indent=2))
     best = state.watch.best.step if state.watch.best else -1
     _keep_only(folder, {f"step-{state.step:08d}", f"best-{best:08d}"})
 
 
-def save_best(folder: Path, tuned: TunedModel, step: int) -> None:
+def save_best(folder: Path, tuned: TunedModel, step: int, ranks: Ranks) -> None:
     """Write the weights of the best step so far; the older best goes with the next checkpoint."""
-    with staged_folder(folder / f"best-{step:08d}") as staged:
-        _save(tuned.state(), staged / _WEIGHTS)
+    weights = tuned.state(ranks.is_first)
+    if ranks.is_first:
+        with staged_folder(folder / f"best-{step:08d}") as staged:
+            _save(weights, staged / _WEIGHTS)
 
 
 def load_best(folder: Path, step: int) -> dict[str, torch.Tensor]:
@@ -65,8 +79,8 @@ def load_best(folder: Path, step: int) -> dict[str, torch.Tensor]:
     return _load(folder / f"best-{step:08d}" / _WEIGHTS)
 
 
-def resume(folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer) -> RunState:
-    """Set model, optimizer and generator to the last checkpoint; where there is none, nothing changes.
+def resume(folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer, rank: int = 0) -> RunState:
+    """Set model, optimizer and this process's generator to the last checkpoint; where there is none, nothing changes.
 
     Raises:
         StorageError: the checkpoint is damaged.
@@ -76,7 +90,7 @@ def resume(folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer) ->
         return RunState()
     tuned.load_state(_load(steps[-1] / _WEIGHTS))
     tensors = _load(steps[-1] / _OPTIMIZER)
-    _restore_generators(tensors)
+    _restore_generators(tensors, rank)
     _restore_optimizer(tuned, optimizer, tensors)
     return _read_state(steps[-1] / _STATE)
 
@@ -86,33 +100,35 @@ def _read_state(path: Path) -> RunState:
     return state.model_copy(update={"resumed_at": (*state.resumed_at, state.step)})
 
 
-def _generators() -> dict[str, torch.Tensor]:
-    """The states of the random generators: dropout draws from that of its device."""
+def _generators(rank: int) -> dict[str, torch.Tensor]:
+    """The states of a process's random generators: dropout draws from that of its device."""
     states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {_RNG: torch.get_rng_state()} | {f"{_CUDA_RNG}{number}": state for number, state in enumerate(states)}
+    named = {_RNG: torch.get_rng_state()} | {f"{_CUDA_RNG}{number}": state for number, state in enumerate(states)}
+    return {f"{_OF_RANK.format(rank)}{name}": state for name, state in named.items()}
 
 
-def _restore_generators(tensors: dict[str, torch.Tensor]) -> None:
-    """Set the generators of the devices that are here, and take their states out of `tensors`."""
-    torch.set_rng_state(tensors.pop(_RNG))
-    for name in [name for name in tensors if name.startswith(_CUDA_RNG)]:
-        state, number = tensors.pop(name), int(name.removeprefix(_CUDA_RNG))
-        if number < torch.cuda.device_count():
+def _restore_generators(tensors: dict[str, torch.Tensor], rank: int) -> None:
+    """Set the generators of the devices that are here."""
+    torch.set_rng_state(tensors[f"{_OF_RANK.format(rank)}{_RNG}"])
+    for number in range(torch.cuda.device_count()):
+        state = tensors.get(f"{_OF_RANK.format(rank)}{_CUDA_RNG}{number}")
+        if state is not None:
             torch.cuda.set_rng_state(state, number)
 
 
-def _optimizer_tensors(tuned: TunedModel, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    return {
-        f"{name}/{key}": torch.as_tensor(value).detach().cpu()
+def _optimizer_tensors(tuned: TunedModel, optimizer: torch.optim.Optimizer, keep: bool) -> dict[str, torch.Tensor]:
+    named = (
+        (f"{name}/{key}", whole(torch.as_tensor(value).detach()))
         for name, weight in tuned.trainable().items()
         for key, value in optimizer.state.get(weight, {}).items()
-    }
+    )
+    return {name: value.cpu() for name, value in named if keep}
 
 
 def _restore_optimizer(tuned: TunedModel, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
     for name, weight in tuned.trainable().items():
         keys = [key for key in tensors if key.rpartition("/")[0] == name]
-        optimizer.state[weight] = {key.rpartition("/")[2]: tensors[key].to(weight.device) for key in keys}
+        optimizer.state[weight] = {key.rpartition("/")[2]: part_of(tensors[key], weight) for key in keys}
 
 
 def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:

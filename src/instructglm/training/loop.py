@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from accelerate import Accelerator
+from torch.nn.utils import clip_grad_norm_
 
 from instructglm.config.training import TrainingSettings
 from instructglm.core.errors import RunError
@@ -18,13 +18,16 @@ from instructglm.core.seeds import derived_seed
 from instructglm.data.features import Feature
 from instructglm.training.batches import Batch, micro_batches
 from instructglm.training.checkpoint import RunState, load_best, resume, save_best, save_checkpoint
+from instructglm.training.distributed.engines import engage, gradients_stay
+from instructglm.training.distributed.ranks import ALONE, Ranks
 from instructglm.training.interrupt import deferred_interrupt
-from instructglm.training.loss import arithmetic, has_plain_head, weighted_count, weighted_nats
-from instructglm.training.metrics_log import MetricsLog
+from instructglm.training.loss import StepLoss, arithmetic, has_plain_head, weighted_count
+from instructglm.training.metrics_log import MetricsLog, SilentLog
 from instructglm.training.monitor import Check
 from instructglm.training.optimizers import make_optimizer, make_schedule
 from instructglm.training.plan import make_plan
 from instructglm.tuning import TunedModel
+from instructglm.tuning.shards import whole
 
 _CHECKS_PER_RUN = 10  # when eval_steps is not given
 
@@ -39,6 +42,10 @@ class Setting:
     seed: int
     packed: bool = False
     """Whether rows hold prompts with all their outputs, without padding."""
+    ranks: Ranks = ALONE
+    """Which of the processes this is that train together, each calling `train` with the same arguments."""
+    strategy: str = "ddp"
+    """How they do; see `distributed.engines`."""
 
 
 def train(
@@ -77,25 +84,25 @@ class _Run:
         progress: Progress,
     ) -> None:
         self.tuned, self.settings, self.setting, self.progress = tuned, settings, setting, progress
+        self.ranks = setting.ranks
         self.checkpoints = folder / "checkpoints"
         self.features = train_features
         self.validation = self._batches(validation_features, 4 * settings.micro_batch_size)
         self.plan = make_plan(len(train_features), settings, setting.seed)
         self.eval_steps = settings.eval_steps or max(1, self.plan.num_steps // _CHECKS_PER_RUN)
         self.save_steps = settings.save_steps or self.eval_steps
-        self.accelerator = Accelerator(cpu=setting.device.type == "cpu")
         if settings.gradient_checkpointing:
             tuned.checkpoint_gradients()
-        self.model = self.accelerator.prepare(tuned.model)
-        self.plain_head = self._has_plain_head()
-        if not self.plain_head:
-            progress.say("this model changes its logits after the head: they are made whole, which takes more memory")
+        shortest = min(train_features, key=lambda feature: len(feature.context.input_ids))
+        self.idle = self._batches([shortest], 1)[0].idle()
+        self.loss = engage(setting.strategy, self._step_loss(), self.ranks, setting.device)
         self.optimizer = make_optimizer(tuned, settings)
-        torch.manual_seed(derived_seed(setting.seed, "dropout"))
+        torch.manual_seed(derived_seed(setting.seed, "dropout", *filter(None, [self.ranks.rank])))
         self.checkpoints.mkdir(parents=True, exist_ok=True)
-        self.state = resume(self.checkpoints, tuned, self.optimizer)
+        self.state = resume(self.checkpoints, tuned, self.optimizer, self.ranks.rank)
         self.scheduler = make_schedule(self.optimizer, settings, self.plan.num_steps, self.state.step)
-        self.log = MetricsLog(folder / "metrics.jsonl", self.state.step)
+        log = folder / "metrics.jsonl"
+        self.log = MetricsLog(log, self.state.step) if self.ranks.is_first else SilentLog()
 
     def go(self) -> RunState:
         if self.state.step:
@@ -109,7 +116,7 @@ class _Run:
             while self.state.step < self.plan.num_steps and not self._finished():
                 self._step(bar)
                 self._after_step()
-                if interrupted():
+                if self.ranks.any(interrupted()):
                     self._save()
                     raise KeyboardInterrupt
         self._keep_best()
@@ -119,47 +126,74 @@ class _Run:
         """One optimizer step over the plan's next batch, in as many forward passes as it takes."""
         started = time.perf_counter()
         chosen = [self.features[index] for index in self.plan.indices(self.state.step)]
-        batches = self._batches(chosen, self.settings.micro_batch_size)
-        total = weighted_count(batches)
-        self.model.train()
-        loss = sum(self._backward(batch, total) for batch in batches)
-        grad_norm = self.accelerator.clip_grad_norm_(self.tuned.trainable().values(), self.settings.max_grad_norm)
-        self._require_finite(self.state.step + 1, float(grad_norm), "gradient's norm")  # before it spoils the weights
+        batches = self._batches(self._mine(chosen), self.settings.micro_batch_size)
+        total = math.fsum(weight for (weight,) in self.ranks.gather(weighted_count(batches)))
+        self.loss.train()
+        loss = self._backward(batches, total)
+        grad_norm = float(whole(clip_grad_norm_(self.tuned.trainable().values(), self.settings.max_grad_norm)))
+        self._require_finite(self.state.step + 1, grad_norm, "gradient's norm")  # before it spoils the weights
         learning_rate = float(self.scheduler.get_last_lr()[0])
         self.optimizer.step()
         self.scheduler.step()
         self.optimizer.zero_grad(set_to_none=True)
         seconds = time.perf_counter() - started
-        num_tokens, num_trained = sum(b.num_tokens() for b in batches), sum(b.num_trained() for b in batches)
+        counts = sum(b.num_tokens() for b in batches), sum(b.num_trained() for b in batches)
+        loss, num_tokens, num_trained = map(math.fsum, zip(*self.ranks.gather(loss, *counts), strict=True))
         self.state = self.state.model_copy(
             update={
                 "step": self.state.step + 1,
-                "num_input_tokens": self.state.num_input_tokens + num_tokens,
-                "num_trained_tokens": self.state.num_trained_tokens + num_trained,
+                "num_input_tokens": self.state.num_input_tokens + int(num_tokens),
+                "num_trained_tokens": self.state.num_trained_tokens + int(num_trained),
                 "seconds": self.state.seconds + seconds,
             }
         )
-        self._log_step(loss, float(grad_norm), learning_rate, num_tokens, num_trained, seconds)
+        self._log_step(loss, grad_norm, learning_rate, int(num_tokens), int(num_trained), seconds)
         bar.advance(1, loss=loss, tokens_per_s=num_tokens / seconds)
 
     def _batches(self, features: Sequence[Feature], size: int) -> list[Batch]:
         return micro_batches(features, size, self.setting.pad_id, packed=self.setting.packed)
 
+    def _mine(self, chosen: list[Feature]) -> list[Feature]:
+        """What of a step's prompts is this process's: longest first, so that all have about as much to do."""
+        if self.ranks.world_size == 1:
+            return chosen
+        return self.ranks.share(sorted(chosen, key=_num_tokens, reverse=True))
+
+    def _rounds(self, batches: Sequence[Batch]) -> list[Batch]:
+        """As many passes as the process with most of them makes: in each, all wait for all."""
+        count = max(int(number) for (number,) in self.ranks.gather(len(batches)))
+        return [*batches, *[self.idle] * (count - len(batches))]
+
     def _nats(self, batch: Batch) -> torch.Tensor:
-        return weighted_nats(self.model, batch.to(self.setting.device), plain_head=self.plain_head)
+        nats: torch.Tensor = self.loss(batch.to(self.setting.device))
+        return nats
 
-    def _has_plain_head(self) -> bool:
-        shortest = min(self.features, key=lambda feature: len(feature.context.input_ids))
-        self.model.eval()
+    def _step_loss(self) -> StepLoss:
+        model = self.tuned.model.eval()
         with arithmetic(self.setting.device, self.setting.dtype):
-            return has_plain_head(self.model, self._batches([shortest], 1)[0].to(self.setting.device))
+            plain_head = has_plain_head(model, self.idle.to(self.setting.device))
+        if not plain_head:
+            self.progress.say(
+                "this model changes its logits after the head: they are made whole, which takes more memory"
+            )
+        self.ranks.require_equal(
+            plain_head=plain_head, packed=self.setting.packed, num_train_prompts=len(self.features)
+        )
+        return StepLoss(model, plain_head=plain_head)
 
-    def _backward(self, batch: Batch, total: float) -> float:
+    def _backward(self, batches: Sequence[Batch], total: float) -> float:
+        """Leave the step's gradients; its loss, as far as it is this process's."""
+        *others, last = self._rounds(batches)
+        with gradients_stay(self.loss):
+            losses = [self._backward_pass(batch, total) for batch in others]
+        return sum([*losses, self._backward_pass(last, total)])
+
+    def _backward_pass(self, batch: Batch, total: float) -> float:
         with arithmetic(self.setting.device, self.setting.dtype):
             nats = self._nats(batch)
         loss = nats / total
         self._require_finite(self.state.step + 1, loss.item(), "loss")
-        self.accelerator.backward(loss)
+        (loss * self.ranks.world_size).backward()  # type: ignore[no-untyped-call]
         return loss.item()
 
     def _require_finite(self, step: int, value: float, name: str) -> None:
@@ -203,24 +237,29 @@ class _Run:
         self.log.write(check.step, validation_loss_nats_per_token=check.loss)
         self.progress.say(f"step {check.step}: validation loss {check.loss:.4f}")
         if watch.best == check:
-            save_best(self.checkpoints, self.tuned, check.step)
+            save_best(self.checkpoints, self.tuned, check.step, self.ranks)
 
     def _validation_loss(self) -> float:
-        self.model.eval()
+        self.loss.eval()
         with torch.no_grad(), arithmetic(self.setting.device, self.setting.dtype):
-            nats = [self._nats(batch).item() for batch in self.validation]
-        return math.fsum(nats) / weighted_count(self.validation)
+            nats = [self._nats(batch).item() for batch in self._rounds(self.ranks.share(self.validation))]
+        return math.fsum(sum(self.ranks.gather(math.fsum(nats)), ())) / weighted_count(self.validation)
 
     def _finished(self) -> bool:
         return self.state.watch.should_stop(self.settings.early_stopping)
 
     def _save(self) -> None:
-        save_checkpoint(self.checkpoints, self.tuned, self.optimizer, self.state)
+        save_checkpoint(self.checkpoints, self.tuned, self.optimizer, self.state, self.ranks)
 
     def _keep_best(self) -> None:
+        self.ranks.wait()  # for the first to have written it
         if self.state.watch.best is not None:
             self.tuned.load_state(load_best(self.checkpoints, self.state.watch.best.step))
         for name, weight in self.tuned.trainable().items():
             self._require_finite(
-                self.state.step, float(weight.detach().float().abs().max()), f"largest weight of {name}"
+                self.state.step, float(whole(weight.detach().float().abs().max())), f"largest weight of {name}"
             )
+
+
+def _num_tokens(feature: Feature) -> int:
+    return len(feature.context.input_ids) + sum(map(len, feature.outputs))

@@ -22,6 +22,13 @@ class MetricsLog:
             file.write(json.dumps({"step": step, **values}) + "\n")
 
 
+class SilentLog:
+    """Writes nothing: the log of every process but the first."""
+
+    def write(self, step: int, **values: float) -> None:
+        """Nothing is written."""
+
+
 def read_metrics(path: Path) -> list[dict[str, float]]:
     """All whole lines; a last line that a crash left half-written is passed over."""
     if not path.exists():
