@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from instructglm.data.features import Feature
 from instructglm.data.templates import Encoded
 from instructglm.models.loading import load
 from instructglm.training.distributed.failures import reported
-from instructglm.training.distributed.launch import Fleet, launch
+from instructglm.training.distributed.fleet import Fleet
+from instructglm.training.distributed.launch import launch
 from instructglm.training.distributed.process import heed_signals, joined
 from instructglm.training.distributed.ranks import ALONE, Ranks
 from instructglm.training.loop import Setting, train
@@ -55,14 +57,12 @@ SETTINGS = TrainingSettings(
 )  # fmt: skip
 
 
-def one_run(
-    model: Path, folder: Path, method: str, *, packed: bool, strategy: str = "ddp", ranks: Ranks = ALONE
-) -> None:
+def one_run(model: Path, folder: Path, method: str, *, packed: bool, ranks: Ranks = ALONE) -> None:
     """Train, and leave the tuned weights where the first process writes."""
     tuned = METHODS[method](load(model)[0], METHOD_SETTINGS[method], dtype=torch.float32, seed=3)
     if packed and not tuned.against_packing:
         tuned.model.set_attn_implementation("shared_prefix")
-    setting = Setting(CPU, torch.float32, 0, 3, packed and not tuned.against_packing, ranks, strategy)
+    setting = Setting(CPU, torch.float32, 0, 3, packed and not tuned.against_packing, ranks)
     data = features()
     train(tuned, data, data[:3], SETTINGS, setting, folder, SilentProgress())
     weights = tuned.state(ranks.is_first)
@@ -73,10 +73,10 @@ def one_run(
 def child(cases: str) -> None:
     """All cases, one after the other: starting a process takes longer than training in it."""
     heed_signals()
-    with reported(), joined(CPU, 2) as (ranks, _):
+    with reported(), joined(Fleet(processes=2), CPU) as ranks:
         for case in json.loads(cases):
             one_run(Path(case["model"]), Path(case["folder"]), case["method"], packed=case["packed"],
-                    strategy=case["strategy"], ranks=ranks)  # fmt: skip
+                    ranks=replace(ranks, strategy=case["strategy"]))  # fmt: skip
 
 
 CASES = [

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from instructglm.config.distributed import Distributed
 from instructglm.config.section import Section
 
 
@@ -50,3 +51,5 @@ class TrainingSettings(Section):
     save_steps: int | None = Field(None, ge=1)
     """Checkpoint every so many steps. Default: at every validation."""
     early_stopping: EarlyStopping | None = EarlyStopping()
+    distributed: Distributed | None = None
+    """Several processes. Default: one."""

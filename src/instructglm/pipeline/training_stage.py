@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from instructglm.config.experiment import Experiment
 from instructglm.config.loading import to_yaml
 from instructglm.core.errors import DataError, ModelError, RunError
 from instructglm.core.files import remove, replace_folder, sync_folder, write_text
@@ -18,22 +19,25 @@ from instructglm.core.workspace import exclusive
 from instructglm.data.dataset import read_examples, read_manifest, write_ledger
 from instructglm.data.features import Feature, encode_examples
 from instructglm.data.templates import Template, template_for
-from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
+from instructglm.models.hardware import choose_attention, choose_device, choose_dtype, num_devices
 from instructglm.models.loading import load, model_fingerprint
 from instructglm.models.window import require_window
 from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
 from instructglm.report.contents import CurvePoint, TrainingCard
 from instructglm.training.checkpoint import RunState, tensor_storage
+from instructglm.training.distributed.fleet import Fleet, fleet_of
+from instructglm.training.distributed.ranks import ALONE, Ranks
 from instructglm.training.loop import Setting, train
 from instructglm.training.metrics_log import read_metrics
 from instructglm.training.monitor import verdict
 from instructglm.training.packing import set_packed
 from instructglm.training.plan import make_plan
 from instructglm.tuning import METHODS, TunedModel
+from instructglm.tuning.shards import is_parted
 
-_NOT_THE_OUTCOME = {"logging_steps", "save_steps"}  # a run may go on with others
-_VERSION = 3  # of what the same settings lead to; raise it when training changes
+_NOT_THE_OUTCOME = {"logging_steps", "save_steps", "distributed"}  # a run may go on with others
+_VERSION = 4  # of what the same settings lead to; raise it when training changes
 
 
 def train_run(job: Job, dataset: Path) -> Path:
@@ -41,30 +45,66 @@ def train_run(job: Job, dataset: Path) -> Path:
 
     An unfinished run goes on from its last checkpoint.
     """
-    inputs = _inputs(job, dataset)
-    digest = content_hash(inputs)
-    final = job.workspace.run(job.experiment.name, digest)
+    fleet = _fleet(job)
+    inputs = _inputs(job, dataset, fleet)
+    final = job.workspace.run(job.experiment.name, content_hash(inputs))
     if final.exists():
         job.skip(final)
     else:
         with exclusive(final), job.timed("train"):
             if not final.exists():
-                _make(job, dataset, final, digest, inputs)
+                _make(job, dataset, final, inputs, fleet)
     job.workspace.note("run", final)
     return final
 
 
-def _make(job: Job, dataset: Path, final: Path, digest: str, inputs: dict[str, Any]) -> None:
+def help_train_run(job: Job, dataset: Path) -> None:
+    """What a node that is not the first does of `train_run`: its share of the steps."""
+    fleet = _fleet(job)
+    inputs = _inputs(job, dataset, fleet)
+    final = job.workspace.run(job.experiment.name, content_hash(inputs))
+    if final.exists() or has_manifest(_beside(final)):
+        job.skip(final)
+    else:
+        job.progress.say(f"node {fleet.node_rank} of {fleet.nodes} trains with the others; node 0 tells how far it is")
+        _train(job, dataset, _beside(final), content_hash(inputs), inputs, fleet)
+
+
+def _fleet(job: Job) -> Fleet:
+    device, settings = choose_device(job.experiment.model.device), job.experiment.training.distributed
+    fleet = fleet_of(settings, device.type, num_devices(device))
+    if settings and fleet.world_size == 1:
+        job.progress.say(f"training.distributed: one process, for processes is {settings.processes} ({device.type})")
+    return fleet
+
+
+def _make(job: Job, dataset: Path, final: Path, inputs: dict[str, Any], fleet: Fleet) -> None:
     """Train beside `final`. The manifest is written last: where it stands, only the renaming is left to do."""
-    partial = final.with_name(f"{final.name}.partial")
+    partial = _beside(final)
     if not has_manifest(partial):
-        _train_into(job, dataset, partial, digest, inputs)
+        _train(job, dataset, partial, content_hash(inputs), inputs, fleet)
     remove(partial / "checkpoints")  # a finished run never goes on
     replace_folder(partial, final)
 
 
-def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
-    """Everything that decides the outcome of training."""
+def _beside(final: Path) -> Path:
+    return final.with_name(f"{final.name}.partial")
+
+
+def _train(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict[str, Any], fleet: Fleet) -> None:
+    if fleet.world_size == 1:
+        train_into(job, dataset, folder, digest, inputs)
+        return
+    from instructglm.pipeline.rank import train_in_processes  # which calls `train_into`
+
+    train_in_processes(fleet, job, dataset, folder, digest, inputs)
+
+
+def _inputs(job: Job, dataset: Path, fleet: Fleet) -> dict[str, Any]:
+    """Everything that decides the outcome of training.
+
+    How the processes lie on nodes does not: a run may move.
+    """
     experiment = job.experiment
     device = choose_device(experiment.model.device)
     return {
@@ -72,6 +112,8 @@ def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
         "dataset": read_manifest(dataset).hash,
         "model": model_fingerprint(experiment.model.name_or_path),
         "device": device.type,
+        "num_processes": fleet.world_size,
+        "strategy": fleet.strategy if fleet.world_size > 1 else None,
         "attn_implementation": experiment.model.attn_implementation,
         "attention": choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length),
         "dtype": str(choose_dtype(experiment.model.dtype, device)),
@@ -83,7 +125,17 @@ def _inputs(job: Job, dataset: Path) -> dict[str, Any]:
     }
 
 
-def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict[str, Any]) -> None:
+def train_into(
+    job: Job, dataset: Path, folder: Path, digest: str, inputs: dict[str, Any], ranks: Ranks = ALONE
+) -> None:
+    """Train in `folder`, on from its last checkpoint, and leave there what a finished run has.
+
+    Where several processes train together, each calls this; the first writes.
+
+    Raises:
+        InstructGLMError: any mistake that the user can mend.
+        KeyboardInterrupt: after the step in progress and its checkpoint.
+    """
     experiment = job.experiment
     device = choose_device(experiment.model.device)
     dtype = choose_dtype(experiment.model.dtype, device)
@@ -95,15 +147,36 @@ def _train_into(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict
     held_out = [example for split in (Split.VALIDATION, Split.TEST) for example in read_examples(dataset, split)]
     train_features = _features(job, dataset, Split.TRAIN, template, ledger, held_out)
     validation_features = _features(job, dataset, Split.VALIDATION, template, ledger)
-    write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
-    write_ledger(folder, ledger.entries)
-    tuned = METHODS[experiment.tuning.method](model.to(device), experiment.tuning, dtype=dtype, seed=experiment.seed)
+    if ranks.is_first:
+        write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
+        write_ledger(folder, ledger.entries)
+    tuned = _tuned(experiment, model.to(device), dtype)
     packed = _packed(job, tuned, [*train_features, *validation_features], device, dtype, attention)
-    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed)
+    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed, ranks)
     state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
+    tuned = _put_together(experiment, tuned, dtype, ranks)
+    if not ranks.is_first:
+        return
     _save(tuned, tokenizer, folder / tuned.name)
-    card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), packed, folder)
+    card = _card(job, tuned, state, len(train_features), sum(len(f.outputs) for f in train_features), setting, folder)
     write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
+
+
+def _tuned(experiment: Experiment, model: Any, dtype: torch.dtype) -> TunedModel:
+    tuned: TunedModel = METHODS[experiment.tuning.method](model, experiment.tuning, dtype=dtype, seed=experiment.seed)
+    return tuned
+
+
+def _put_together(experiment: Experiment, tuned: TunedModel, dtype: torch.dtype, ranks: Ranks) -> TunedModel:
+    """The tuned model whole, in the first process: a fresh one with the weights that FSDP had parted."""
+    if not is_parted(tuned.model):
+        return tuned
+    weights = tuned.state(ranks.is_first)
+    if not ranks.is_first:
+        return tuned
+    fresh = _tuned(experiment, load(experiment.model.name_or_path)[0], dtype)
+    fresh.load_state(weights)
+    return fresh
 
 
 def _packed(
@@ -168,7 +241,7 @@ def _pad_id(tokenizer: Any) -> int:
 
 
 def _card(
-    job: Job, tuned: TunedModel, state: RunState, num_prompts: int, num_sequences: int, packed: bool, folder: Path
+    job: Job, tuned: TunedModel, state: RunState, num_prompts: int, num_sequences: int, setting: Setting, folder: Path
 ) -> TrainingCard:
     settings = job.experiment.training
     plan = make_plan(num_prompts, settings, job.experiment.seed)
@@ -193,7 +266,8 @@ def _card(
         settings={
             "num_train_prompts": num_prompts,
             "num_train_sequences": num_sequences,
-            "packed": packed,
+            "packed": setting.packed,
+            "num_processes": setting.ranks.world_size,
             **job.experiment.tuning.model_dump(mode="json"),
             **settings.model_dump(mode="json"),
         },

@@ -12,16 +12,17 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], bool]]:
+def deferred_interrupt(*, patient: bool = False) -> Iterator[Callable[[], bool]]:
     """Within the block, the first signal only sets a flag, which the yielded function reads.
 
-    The second interrupts at once. A flag that the block did not heed interrupts
+    The second interrupts at once, unless `patient`: a process that another one
+    started is sent the same signal by it and by the system. A flag that the block did not heed interrupts
     at its end. Outside the main thread signals are left alone.
     """
     received: list[int] = []
 
     def note(number: int, frame: FrameType | None) -> None:
-        if received:
+        if received and not patient:
             raise KeyboardInterrupt
         received.append(number)
 

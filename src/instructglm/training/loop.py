@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import nn
 from torch.nn.utils import clip_grad_norm_
 
 from instructglm.config.training import TrainingSettings
@@ -44,8 +45,6 @@ class Setting:
     """Whether rows hold prompts with all their outputs, without padding."""
     ranks: Ranks = ALONE
     """Which of the processes this is that train together, each calling `train` with the same arguments."""
-    strategy: str = "ddp"
-    """How they do; see `distributed.engines`."""
 
 
 def train(
@@ -95,7 +94,8 @@ class _Run:
             tuned.checkpoint_gradients()
         shortest = min(train_features, key=lambda feature: len(feature.context.input_ids))
         self.idle = self._batches([shortest], 1)[0].idle()
-        self.loss = engage(setting.strategy, self._step_loss(), self.ranks, setting.device)
+        self.loss: nn.Module = self._step_loss()
+        self.loss = engage(self.loss, self.ranks, setting.device, lambda: self._nats(self.idle))
         self.optimizer = make_optimizer(tuned, settings)
         torch.manual_seed(derived_seed(setting.seed, "dropout", *filter(None, [self.ranks.rank])))
         self.checkpoints.mkdir(parents=True, exist_ok=True)
@@ -108,7 +108,7 @@ class _Run:
         if self.state.step:
             self.progress.say(f"training goes on from step {self.state.step} of {self.plan.num_steps}")
         with (
-            deferred_interrupt() as interrupted,
+            deferred_interrupt(patient=self.ranks.world_size > 1) as interrupted,
             self.progress.stage("train", total=self.plan.num_steps, unit="step", done=self.state.step) as bar,
         ):
             if not self.state.step and self.validation and not self.state.watch.checks:
@@ -165,7 +165,8 @@ class _Run:
         return [*batches, *[self.idle] * (count - len(batches))]
 
     def _nats(self, batch: Batch) -> torch.Tensor:
-        nats: torch.Tensor = self.loss(batch.to(self.setting.device))
+        with arithmetic(self.setting.device, self.setting.dtype):
+            nats: torch.Tensor = self.loss(batch.to(self.setting.device))
         return nats
 
     def _step_loss(self) -> StepLoss:
@@ -189,9 +190,7 @@ class _Run:
         return sum([*losses, self._backward_pass(last, total)])
 
     def _backward_pass(self, batch: Batch, total: float) -> float:
-        with arithmetic(self.setting.device, self.setting.dtype):
-            nats = self._nats(batch)
-        loss = nats / total
+        loss = self._nats(batch) / total
         self._require_finite(self.state.step + 1, loss.item(), "loss")
         (loss * self.ranks.world_size).backward()  # type: ignore[no-untyped-call]
         return loss.item()
@@ -241,7 +240,7 @@ class _Run:
 
     def _validation_loss(self) -> float:
         self.loss.eval()
-        with torch.no_grad(), arithmetic(self.setting.device, self.setting.dtype):
+        with torch.no_grad():
             nats = [self._nats(batch).item() for batch in self._rounds(self.ranks.share(self.validation))]
         return math.fsum(sum(self.ranks.gather(math.fsum(nats)), ())) / weighted_count(self.validation)
 

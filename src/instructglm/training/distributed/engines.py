@@ -9,7 +9,6 @@ and a step's gradient is the sum.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
@@ -25,29 +24,44 @@ from instructglm.tuning.freeze import decoder_layers
 from instructglm.tuning.shards import is_parted
 
 
-def engage(strategy: str, loss: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
+def engage(loss: nn.Module, ranks: Ranks, device: torch.device, trial: Callable[[], torch.Tensor]) -> nn.Module:
     """What to call in place of `loss`; itself where there is one process.
+
+    Args:
+        loss: from a batch to nats, all that a step uses of the model inside it.
+        ranks: the processes.
+        device: on which the module is.
+        trial: a forward pass of the shortest batch there is.
 
     Raises:
         RunError: the engine did not take the module.
     """
     if ranks.world_size == 1:
         return loss
-    engine, kind = ENGINES[strategy]
-    engaged = engine(loss, ranks, device)
+    engine, kind = ENGINES[ranks.strategy]
+    engaged = engine(loss, ranks, device, trial)
     if not isinstance(engaged, kind):
-        raise RunError(f"training.distributed.strategy is {strategy}, but the model became a {type(engaged).__name__}")
+        raise RunError(
+            f"training.distributed.strategy is {ranks.strategy}, but the model became a {type(engaged).__name__}"
+        )
     return engaged
 
 
-def _ddp(loss: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
+def _ddp(loss: nn.Module, ranks: Ranks, device: torch.device, trial: Callable[[], torch.Tensor]) -> nn.Module:
     """Every process has all weights; gradients are added once a step (Li et al. 2020, arXiv:2006.15704)."""
-    # Adapters of layers that text alone never reaches have no gradient, and would be waited for.
-    warnings.filterwarnings("ignore", message="find_unused_parameters=True was specified")
-    return DistributedDataParallel(loss, broadcast_buffers=False, find_unused_parameters=True)
+    unreached = ranks.any(_leaves_out_some(loss, trial))
+    return DistributedDataParallel(loss, broadcast_buffers=False, find_unused_parameters=unreached)
 
 
-def _fsdp(loss: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
+def _leaves_out_some(loss: nn.Module, trial: Callable[[], torch.Tensor]) -> bool:
+    """Whether a batch may give some weight no gradient, for which all would wait: an expert, an adapter of images."""
+    trial().backward()  # type: ignore[no-untyped-call]
+    unreached = any(weight.requires_grad and weight.grad is None for weight in loss.parameters())
+    loss.zero_grad(set_to_none=True)
+    return unreached
+
+
+def _fsdp(loss: nn.Module, ranks: Ranks, device: torch.device, trial: Callable[[], torch.Tensor]) -> nn.Module:
     """Every process keeps a part of each layer, and has a whole one only while it computes with it.
 
     Zhao et al. 2023, arXiv:2304.11277; in torch `fully_shard`.
@@ -69,7 +83,7 @@ def _fsdp(loss: nn.Module, ranks: Ranks, device: torch.device) -> nn.Module:
     return loss
 
 
-ENGINES: dict[str, tuple[Callable[[nn.Module, Ranks, torch.device], nn.Module], type]] = {
+ENGINES: dict[str, tuple[Callable[..., nn.Module], type]] = {
     "ddp": (_ddp, DistributedDataParallel),
     "fsdp": (_fsdp, FSDPModule),
 }

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -18,31 +18,11 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from instructglm.training.distributed.failures import raise_first
+from instructglm.training.distributed.fleet import Fleet
 
 _SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")
 _PATIENCE_S = "600"  # for the step in progress and its checkpoint, after a signal
 _FOR_NODES_S = 1800  # to wait until all of them are there
-
-
-@dataclass(frozen=True)
-class Fleet:
-    """How many processes train together, and where this node stands among others."""
-
-    strategy: str = "ddp"
-    processes: int = 1
-    """On this node, as on every other."""
-    nodes: int = 1
-    node_rank: int = 0
-    rendezvous: str = ""
-    """HOST:PORT of the first node; needed for several."""
-
-    @property
-    def world_size(self) -> int:
-        return self.processes * self.nodes
-
-    @property
-    def is_first_node(self) -> bool:
-        return self.node_rank == 0
 
 
 def launch(fleet: Fleet, arguments: Sequence[str], run_id: str) -> None:
@@ -75,7 +55,7 @@ class _Logs:
 
     def __init__(self, folder: Path, fleet: Fleet) -> None:
         self._folder, self._fleet = folder, fleet
-        speaks = fleet.is_first_node
+        speaks = fleet.node_rank == 0
         silent = {number: Std.ALL for number in range(fleet.processes) if number or not speaks}
         self.specs = DefaultLogsSpecs(log_dir=str(folder), redirects=silent or Std.NONE)
 

@@ -14,6 +14,7 @@ import torch
 from torch import distributed
 
 from instructglm.core.errors import RunError
+from instructglm.training.distributed.fleet import Fleet
 from instructglm.training.distributed.ranks import Ranks
 
 _CHECK_EVERY_S = 0.2
@@ -35,25 +36,25 @@ def _end_with(parent: int) -> None:
 
 
 @contextmanager
-def joined(device: torch.device, world_size: int) -> Iterator[tuple[Ranks, torch.device]]:
-    """Within the block, this process can reach the others: which of them it is, and its device.
+def joined(fleet: Fleet, device: torch.device) -> Iterator[Ranks]:
+    """Within the block, this process can reach the others, and has its own device or its share of the CPU.
+
+    Args:
+        fleet: that this process was started for.
+        device: of which kind the devices are.
 
     Raises:
-        RunError: there are more or fewer processes than `world_size`.
+        RunError: there are more or fewer processes than the fleet has.
     """
-    local_rank, per_node = int(os.environ["LOCAL_RANK"]), int(os.environ["LOCAL_WORLD_SIZE"])
     if device.type == "cuda":
-        device = torch.device("cuda", local_rank)
-        torch.cuda.set_device(device)
+        torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
     elif "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, torch.get_num_threads() // per_node))
-    if per_node == world_size and sys.platform == "linux":  # on one machine: a host's name may lead nowhere
+        torch.set_num_threads(max(1, torch.get_num_threads() // fleet.processes))
+    if fleet.nodes == 1 and sys.platform == "linux":  # a host's own name may lead nowhere
         os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
     distributed.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
-    try:
-        found = distributed.get_world_size()
-        if found != world_size:
-            raise RunError(f"{world_size} processes were to train together, and {found} came")
-        yield Ranks(distributed.get_rank(), found), device
-    finally:
-        distributed.destroy_process_group()
+    found = distributed.get_world_size()
+    if found != fleet.world_size:
+        raise RunError(f"{fleet.world_size} processes were to train together, and {found} came")
+    yield Ranks(distributed.get_rank(), found, fleet.strategy)
+    distributed.destroy_process_group()  # not after an error: it would wait for processes that are gone

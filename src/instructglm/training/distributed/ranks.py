@@ -24,6 +24,8 @@ class Ranks:
 
     rank: int = 0
     world_size: int = 1
+    strategy: str = "ddp"
+    """How their gradients meet; see `engines`."""
 
     @property
     def is_first(self) -> bool:
