@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -180,6 +183,22 @@ def fail(how: str) -> None:
 def test_what_one_process_fails_of_is_told_by_the_one_that_started_it(how, told):
     with pytest.raises(RunError, match=told):
         launch(TWO, [__file__, "fail", how], "test")
+
+
+def test_a_process_ends_with_the_one_that_started_it():
+    child = f"import sys; sys.argv = ['', 'stay']; import runpy; runpy.run_path({__file__!r}, run_name='__main__')"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE, text=True) as process:
+        number = int(process.stdout.readline())
+        os.kill(number, 0)
+        process.kill()
+        assert process.stdout.read() == ""  # until the child has closed it, too
+
+
+def stay() -> None:
+    """Tell the number of this process, and stay for longer than a test may."""
+    print(os.getpid(), flush=True)
+    time.sleep(600)
 
 
 def test_alone_nothing_is_sent():

@@ -76,14 +76,14 @@ def raise_first(failures: Mapping[int, ProcessFailure], world_size: int, logs: M
     left = failure.error_file_data
     if "kind" in left:
         raise getattr(errors, left["kind"])(*left["faults"], hint=left["hint"])
-    said = left["message"] if failure.exitcode in (1, LOST) and "timestamp" in left else _tail(logs.get(rank))
+    said = left["message"] if failure.exitcode == 1 and "timestamp" in left else _tail(logs.get(rank))
     lines = [f"  {line}" for line in said.splitlines()[-_NUM_LINES:]]
     raise RunError(f"process {rank} of {world_size} {_ended(failure.exitcode)}", *lines, hint=_hint(failure.exitcode))
 
 
 def _ended(code: int) -> str:
     if code == LOST:
-        return "lost the others, which run on other nodes: look there"
+        return "lost the connection to another one, which failed on its own node: look there"
     if code < 0:
         return f"was ended by {signal.Signals(-code).name}; all others were stopped"
     return f"failed with exit code {code}; all others were stopped"
