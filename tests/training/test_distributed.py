@@ -90,7 +90,7 @@ def one_run(
     tuned = METHODS[settings.method](load(model)[0], settings, dtype=torch.float32, seed=3)
     if packed:
         tuned.model.set_attn_implementation("shared_prefix")
-    data, setting = features(), Setting(CPU, torch.float32, 0, 3, packed, ranks)
+    data, setting = features(), Setting(CPU, torch.float32, 0, 3, packed=packed, ranks=ranks)
     train(tuned, data, data[:3], SETTINGS, setting, folder, Stopping(stop_after))
     weights = tuned.state(ranks.is_first)
     if ranks.is_first:

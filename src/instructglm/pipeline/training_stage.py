@@ -152,7 +152,7 @@ def train_into(
         write_ledger(folder, ledger.entries)
     tuned = _tuned(experiment, model.to(device), dtype)
     packed = _packed(job, tuned, [*train_features, *validation_features], device, dtype, attention)
-    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed, ranks)
+    setting = Setting(device, dtype, _pad_id(tokenizer), experiment.seed, packed=packed, ranks=ranks)
     state = train(tuned, train_features, validation_features, experiment.training, setting, folder, job.progress)
     tuned = _put_together(experiment, tuned, dtype, ranks)
     if not ranks.is_first:
