@@ -151,7 +151,7 @@ def opened(given: argparse.Namespace, *, packed: bool) -> Any:
     tuned = METHODS["lora"](model, LoraTuning(), dtype=getattr(torch, given.dtype), seed=1)
     if given.compile:
         from instructglm.training.compilation import compile_layers
-        from instructglm.training.loop import Setting
+        from instructglm.training.setting import Setting
 
         setting = Setting(torch.device("cpu"), getattr(torch, given.dtype), 0, 1, packed)
         compile_layers(tuned, read_features(given), setting)

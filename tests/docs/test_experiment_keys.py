@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from instructglm.config.data import DataSettings, Limit, RatingsSource, RowSource, SourceBase, SplitSettings
+from instructglm.config.distributed import Distributed
 from instructglm.config.document import parse
 from instructglm.config.evaluation import EvaluationSettings, OtherModel
 from instructglm.config.experiment import Experiment
@@ -34,6 +35,7 @@ TABLES: dict[str, type[Section]] = {
     "training": TrainingSettings,
     "training.eval_metrics": EvalMetrics,
     "training.early_stopping": EarlyStopping,
+    "training.distributed": Distributed,
     "evaluation": EvaluationSettings,
     "evaluation.models, others": OtherModel,
 }

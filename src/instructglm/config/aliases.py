@@ -42,6 +42,10 @@ _OURS_TO_OTHERS = {
     "training.report_to": ("logger", "loggers", "log_with", "use_wandb", "use_tensorboard"),
     "training.early_stopping.metric": ("metric_for_best_model",),
     "training.early_stopping.patience": ("early_stopping_patience",),
+    "training.distributed.processes": ("nproc_per_node", "num_processes", "num_gpus", "n_gpus"),
+    "training.distributed.nodes": ("nnodes", "num_nodes", "num_machines"),
+    "training.distributed.node_rank": ("machine_rank",),
+    "training.distributed.rendezvous": ("rdzv_endpoint", "main_process_ip"),
     "evaluation.batch_size": ("per_device_eval_batch_size", "eval_batch_size"),
     "evaluation.max_new_tokens": ("max_gen_toks", "max_tokens"),
 }  # fmt: skip
@@ -57,13 +61,18 @@ _IN_WORDS = {
     "output_dir": "the folder is given on the command line: --out DIR",
     "out_dir": "the folder is given on the command line: --out DIR",
     "lora": "write tuning: {method: lora, rank: ..., alpha: ...}",
+    "fsdp": "write training: {distributed: {strategy: fsdp}}",
+    "deepspeed": "write training: {distributed: {strategy: fsdp}}, which parts what its ZeRO stage 3 parts",
     "do_train": "the command says what to do: instructglm train, evaluate or run",
     "do_eval": "the command says what to do: instructglm train, evaluate or run",
     "trust_remote_code": "code that comes with a model is never run",
 }
 
 _NO_FLOAT16 = "float16 trains only with its losses scaled, and is not offered; bfloat16 costs the same and needs none"
-_VALUES_IN_WORDS = {("dtype", other): _NO_FLOAT16 for other in ("float16", "fp16", "half", "f16")} | {
+_NO_DEEPSPEED = "DeepSpeed is not offered; fsdp parts weights, gradients and optimizer as its ZeRO stage 3 does"
+_VALUES_IN_WORDS = {
+    **{("dtype", other): _NO_FLOAT16 for other in ("float16", "fp16", "half", "f16")},
+    **{("strategy", other): _NO_DEEPSPEED for other in ("deepspeed", "zero", "zero2", "zero3")},
     ("optimizer", "adamw_torch"): "here it is called adamw",
     ("optimizer", "adamw_torch_fused"): "here it is called adamw",
     ("optimizer", "adamw_bnb_8bit"): "here it is called adamw_8bit",

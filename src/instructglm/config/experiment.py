@@ -44,3 +44,13 @@ class Experiment(Section):
                 "that would have few bits; choose lora or prefix, or take model.quantization_config away"
             )
         return self
+
+    @model_validator(mode="after")
+    def _weights_can_be_parted(self) -> Experiment:
+        together = self.training.distributed
+        if together and together.strategy == "fsdp" and self.tuning.method == "prefix":
+            raise ValueError(
+                "training.distributed.strategy is fsdp, and tuning.method is prefix, whose weights lie outside of the "
+                "layers that are parted; use ddp"
+            )
+        return self

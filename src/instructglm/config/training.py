@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from instructglm.config.distributed import Distributed
 from instructglm.config.section import Section
 
 OutputWeights = Literal["given", "equal", "rating", "best"]
@@ -41,7 +42,7 @@ class EarlyStopping(Section):
     """What counts as an improvement: nats per token, or a share between 0 and 1."""
 
 
-NOT_THE_OUTCOME = ("logging_steps", "save_steps", "save_minutes", "save_total_limit", "report_to")
+NOT_THE_OUTCOME = ("logging_steps", "save_steps", "save_minutes", "save_total_limit", "report_to", "distributed")
 """What changes nothing in the weights: a run may go on with others."""
 
 
@@ -58,6 +59,8 @@ SCHEDULE_ARGUMENTS: Mapping[str, tuple[str, ...]] = {
 }
 """Schedule -> what `lr_scheduler_kwargs` may hold; the others take nothing."""
 _OWN_KEYS = {"lr": "learning_rate", "weight_decay": "weight_decay"}
+_WEIGHT_BY_WEIGHT = ("adamw", "sgd", "adagrad", "rmsprop")
+"""Optimizers whose state of a weight is another number or two, so that it can be parted with it."""
 _ONE_NEEDED = {"cosine_with_min_lr": ("min_lr", "min_lr_rate"), "warmup_stable_decay": ("num_decay_steps",)}
 
 
@@ -122,6 +125,8 @@ class TrainingSettings(Section):
     """Trackers that are sent what `metrics.jsonl` is; none is imported unless it is named."""
     eval_metrics: EvalMetrics | None = None
     early_stopping: EarlyStopping | None = EarlyStopping()
+    distributed: Distributed | None = None
+    """Several processes. Default: one."""
 
     @model_validator(mode="before")
     @classmethod
@@ -154,6 +159,26 @@ class TrainingSettings(Section):
             raise ValueError(
                 "torch_compile and gradient_checkpointing are both true, and torch does not compile layers that are "
                 "computed again in the backward pass; leave one of the two out"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_done_together(self) -> TrainingSettings:
+        if self.distributed and self.torch_compile:
+            raise ValueError(
+                "distributed and torch_compile are both set, which is not offered; leave one of the two out"
+            )
+        if self.distributed is None or self.distributed.strategy != "fsdp":
+            return self
+        if self.eval_metrics:
+            raise ValueError(
+                "eval_metrics is set, and distributed.strategy is fsdp, under which no process has a whole model to "
+                "answer with; use ddp, or leave eval_metrics out"
+            )
+        if self.optimizer not in _WEIGHT_BY_WEIGHT:
+            raise ValueError(
+                f"optimizer is {self.optimizer}, which does not go by single weights, and distributed.strategy is fsdp, "
+                f"which parts them; use {', '.join(_WEIGHT_BY_WEIGHT)}, or ddp"
             )
         return self
 

@@ -12,7 +12,7 @@ from instructglm.config.experiment import Experiment
 from instructglm.core.progress import Progress
 from instructglm.core.workspace import Workspace
 from instructglm.data.preview import Preview
-from instructglm.pipeline.data_stage import build_dataset, preview_examples
+from instructglm.pipeline.data_stage import await_dataset, build_dataset, preview_examples
 from instructglm.pipeline.job import Job, with_model_folders
 from instructglm.report.estimate import Estimate, Probe
 
@@ -34,6 +34,30 @@ def run(experiment: Experiment, base: Path, out: Path, progress: Progress, comma
 def build(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
     """The dataset folder."""
     return build_dataset(_job(experiment, base, out, progress, command))
+
+
+def is_first_node(experiment: Experiment) -> bool:
+    """Whether this machine does all stages; any other takes part in training alone, through `help_train`.
+
+    Raises:
+        ConfigError: nothing says which machine this is, or `torchrun` has started several of us.
+    """
+    from instructglm.training.distributed.fleet import node_rank_of, require_own_start
+
+    require_own_start()
+    return node_rank_of(experiment.training.distributed) == 0
+
+
+def help_train(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> None:
+    """The share of this machine in the training that the first one leads; both see the same `out`.
+
+    Raises:
+        RunError: the first machine does not build the dataset.
+    """
+    from instructglm.pipeline.training_stage import help_train_run
+
+    job = _job(experiment, base, out, progress, command)
+    help_train_run(job, await_dataset(job))
 
 
 def train(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:

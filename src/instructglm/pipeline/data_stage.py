@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
 
 from instructglm.annotation.summary import summarise
 from instructglm.config.experiment import Experiment
-from instructglm.core.errors import DataError
+from instructglm.core.errors import DataError, RunError
 from instructglm.core.files import staged_folder, write_text
 from instructglm.core.ledger import Ledger
 from instructglm.core.progress import SilentProgress
@@ -27,6 +28,7 @@ from instructglm.report.card import card_markdown
 from instructglm.report.contents import AgreementSummary
 
 CARD = "card.json"
+_WAIT_S = 1800
 
 
 def build_dataset(job: Job) -> Path:
@@ -40,6 +42,24 @@ def build_dataset(job: Job) -> Path:
             if not folder.exists():
                 _build(job, digest, folder)
     job.workspace.note("dataset", folder)
+    return folder
+
+
+def await_dataset(job: Job) -> Path:
+    """The dataset folder of this experiment, once another machine has built it.
+
+    Raises:
+        RunError: that took more than half an hour.
+    """
+    folder = job.workspace.dataset(job.experiment.name, building.dataset_hash(job.experiment.data, job.base))
+    started = time.monotonic()
+    while not folder.exists():
+        if time.monotonic() - started > _WAIT_S:
+            raise RunError(
+                f"{folder}: node 0 has not built it within {_WAIT_S // 60} minutes",
+                hint="Start the same command on node 0, and see that --out lies on a disk that all nodes share.",
+            )
+        time.sleep(1)
     return folder
 
 

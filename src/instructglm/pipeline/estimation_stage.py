@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from instructglm.core.errors import InstructGLMError, RunError
 from instructglm.core.ledger import Ledger
-from instructglm.core.records import Split
-from instructglm.data.dataset import read_examples
 from instructglm.data.features import Feature
 from instructglm.data.templates import template_for
 from instructglm.models.hardware import choose_attention, choose_device
@@ -16,12 +14,13 @@ from instructglm.pipeline.data_stage import build_dataset
 from instructglm.pipeline.estimate_case import case_of, pad_id_of
 from instructglm.pipeline.job import Job
 from instructglm.pipeline.memory_told import memory_told
-from instructglm.pipeline.training_stage import features_of, pack_rows
+from instructglm.pipeline.training_features import training_features
+from instructglm.pipeline.training_run import pack_rows
 from instructglm.report.estimate import Estimate, Probe
 from instructglm.report.numerals import size
 from instructglm.training.estimate import Case, estimate
-from instructglm.training.loop import Setting
 from instructglm.training.probe import MOST, probe
+from instructglm.training.setting import Setting
 from instructglm.tuning import METHODS
 
 _Features = tuple[list[Feature], list[Feature]]  # to train on, and to validate with
@@ -63,9 +62,7 @@ def _encoded(job: Job) -> tuple[int, _Features | None, dict[str, str]]:
         tokenizer = load_tokenizer(job.experiment.model.name_or_path)
         pad_id, template, wanted = pad_id_of(tokenizer), template_for(tokenizer), "data"
         dataset, ledger = build_dataset(job), Ledger()
-        held_out = [one for split in (Split.VALIDATION, Split.TEST) for one in read_examples(dataset, split)]
-        train = features_of(job, dataset, Split.TRAIN, template, ledger, held_out)
-        return pad_id, (train, features_of(job, dataset, Split.VALIDATION, template, ledger)), {}
+        return pad_id, training_features(job, dataset, template, ledger), {}
     except InstructGLMError as error:
         return pad_id, None, {wanted: str(error)}
 

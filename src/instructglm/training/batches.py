@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import torch
@@ -35,6 +35,10 @@ class Batch:
             name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in values.items()
         }
         return Batch(**moved | {"segments": self.segments and self.segments.fresh()})
+
+    def idle(self) -> Batch:
+        """The same passes, with a loss and a gradient of zero: for a process that waits in step with others."""
+        return replace(self, weights=torch.zeros_like(self.weights))
 
     def num_tokens(self) -> int:
         """Tokens read, padding not counted."""

@@ -21,6 +21,7 @@ from safetensors.torch import load_file, save_file
 from instructglm.core.errors import StorageError
 from instructglm.core.files import staged_folder, storage_errors, write_text
 from instructglm.core.records import Record, read_record
+from instructglm.training.distributed.ranks import ALONE, Ranks
 from instructglm.training.monitor import Watch
 from instructglm.training.optimizer_state import optimizer_tensors, restore_optimizer
 from instructglm.training.provenance import compare
@@ -29,6 +30,7 @@ from instructglm.tuning import TunedModel
 _STATE, _WEIGHTS, _OPTIMIZER = "state.json", "weights.safetensors", "optimizer.safetensors"
 _RNG = "rng"
 _CUDA_RNG = "cuda_rng/"  # and the number of the device
+_RANKS = "rank/"  # and the number of the process, stands before both
 
 Tensors = dict[str, torch.Tensor]
 
@@ -47,27 +49,42 @@ class RunState(Record):
 
 
 def save_checkpoint(
-    folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer, state: RunState, keep: int = 1
+    folder: Path,
+    tuned: TunedModel,
+    optimizer: torch.optim.Optimizer,
+    state: RunState,
+    ranks: Ranks = ALONE,
+    keep: int = 1,
 ) -> None:
     """Write `step-N` whole, then drop all but this and the `keep` - 1 before it.
 
-    One of a later step is damaged: the run has gone on from before it.
+    All processes take part, the first writes. A checkpoint of a later step is
+    damaged: the run has gone on from before it.
 
     Raises:
         StorageError: the disk is full; the older checkpoint is intact.
     """
     final = folder / f"step-{state.step:08d}"
+    weights, moments = tuned.state(ranks.is_first), optimizer_tensors(tuned, optimizer, ranks.is_first)
+    generators = ranks.collect(_generators(ranks.rank))
+    if not ranks.is_first:
+        return
     with staged_folder(final) as staged:
-        _save(tuned.state(), staged / _WEIGHTS)
-        _save(optimizer_tensors(tuned, optimizer) | _generators(), staged / _OPTIMIZER)
+        _save(weights, staged / _WEIGHTS)
+        _save(
+            {name: tensor for tensors in (moments, *generators) for name, tensor in tensors.items()},
+            staged / _OPTIMIZER,
+        )
         write_text(staged / _STATE, state.model_dump_json(indent=2))
     _keep_only(folder, [step for step in _steps(folder) if step <= final][-keep:])
 
 
-def save_best(folder: Path, tuned: TunedModel, step: int) -> None:
+def save_best(folder: Path, tuned: TunedModel, step: int, ranks: Ranks = ALONE) -> None:
     """Write the weights of the best step so far; the older best goes with the next checkpoint."""
-    with staged_folder(folder / f"best-{step:08d}") as staged:
-        _save(tuned.state(), staged / _WEIGHTS)
+    weights = tuned.state(ranks.is_first)
+    if ranks.is_first:
+        with staged_folder(folder / f"best-{step:08d}") as staged:
+            _save(weights, staged / _WEIGHTS)
 
 
 def load_best(folder: Path, step: int) -> dict[str, torch.Tensor]:
@@ -85,6 +102,7 @@ def resume(
     optimizer: torch.optim.Optimizer,
     made_with: Mapping[str, Any] | None = None,
     say: Callable[[str], None] = lambda text: None,
+    rank: int = 0,
 ) -> RunState:
     """Set model, optimizer and generator to the last whole checkpoint; where there is none, nothing changes.
 
@@ -94,6 +112,7 @@ def resume(
         optimizer: has the moments to set.
         made_with: the run as it is about to go on; it has to be what the checkpoint was trained with.
         say: is told of a damaged checkpoint that is passed over, and of what changes the run by rounding.
+        rank: the process whose generator this is.
 
     Raises:
         StorageError: every checkpoint is damaged; the message is about the newest.
@@ -106,8 +125,9 @@ def resume(
     place, state, weights, tensors = found
     compare(state.made_with, now, str(place), say)
     tuned.load_state(weights)
-    _restore_generators(tensors)
-    restore_optimizer(tuned, optimizer, tensors)
+    _restore_generators(tensors, rank)
+    moments = {name: tensor for name, tensor in tensors.items() if not name.startswith(_RANKS)}
+    restore_optimizer(tuned, optimizer, moments)
     return state.model_copy(update={"resumed_at": (*state.resumed_at, state.step), "made_with": now})
 
 
@@ -134,18 +154,19 @@ def _steps(folder: Path) -> list[Path]:
     return sorted(folder.glob("step-????????"))
 
 
-def _generators() -> dict[str, torch.Tensor]:
-    """The states of the random generators: dropout draws from that of its device."""
+def _generators(rank: int) -> dict[str, torch.Tensor]:
+    """The states of a process's random generators: dropout draws from that of its device."""
     states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {_RNG: torch.get_rng_state()} | {f"{_CUDA_RNG}{number}": state for number, state in enumerate(states)}
+    named = {_RNG: torch.get_rng_state()} | {f"{_CUDA_RNG}{number}": state for number, state in enumerate(states)}
+    return {f"{_RANKS}{rank}/{name}": state for name, state in named.items()}
 
 
-def _restore_generators(tensors: dict[str, torch.Tensor]) -> None:
-    """Set the generators of the devices that are here, and take their states out of `tensors`."""
-    torch.set_rng_state(tensors.pop(_RNG))
-    for name in [name for name in tensors if name.startswith(_CUDA_RNG)]:
-        state, number = tensors.pop(name), int(name.removeprefix(_CUDA_RNG))
-        if number < torch.cuda.device_count():
+def _restore_generators(tensors: dict[str, torch.Tensor], rank: int) -> None:
+    """Set the generators of the devices that are here."""
+    torch.set_rng_state(tensors[f"{_RANKS}{rank}/{_RNG}"])
+    for number in range(torch.cuda.device_count()):
+        state = tensors.get(f"{_RANKS}{rank}/{_CUDA_RNG}{number}")
+        if state is not None:
             torch.cuda.set_rng_state(state, number)
 
 

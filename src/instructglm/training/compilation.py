@@ -9,8 +9,8 @@ import torch
 from instructglm.core.errors import RunError
 from instructglm.data.features import Feature
 from instructglm.training.batches import Batch, micro_batches
-from instructglm.training.loop import Setting
 from instructglm.training.loss import arithmetic, has_plain_head, weighted_nats
+from instructglm.training.setting import Setting
 from instructglm.tuning import TunedModel, decoder_layers
 
 _NUM_TRIED = 2  # prompts

@@ -14,17 +14,18 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def deferred_interrupt() -> Iterator[Callable[[], KeyboardInterrupt | None]]:
+def deferred_interrupt(*, patient: bool = False) -> Iterator[Callable[[], KeyboardInterrupt | None]]:
     """Within the block, the first signal is only noted; the yielded function gives what to raise for it, if one came.
 
-    The second interrupts at once. A signal that the block did not heed interrupts
+    The second interrupts at once, unless `patient`: a process that another one
+    started is sent the same signal by it and by the system. A signal that the block did not heed interrupts
     at its end. Outside the main thread signals are left alone.
     """
     received: list[KeyboardInterrupt] = []
 
     def note(number: int, frame: FrameType | None) -> None:
         meant = KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)
-        if received:
+        if received and not patient:
             raise meant
         received.append(meant)
 

@@ -28,6 +28,15 @@ class MetricsLog:
         self.trackers.log(step, values)
 
 
+class SilentLog:
+    """Writes nothing: the log of every process but the first."""
+
+    trackers = Trackers()
+
+    def write(self, step: int, **values: float) -> None:
+        """Nothing is written."""
+
+
 def read_metrics(path: Path) -> list[dict[str, float]]:
     """All whole lines; a last line that a crash left half-written is passed over."""
     if not path.exists():

@@ -7,17 +7,24 @@ from typing import Any
 import torch
 
 from instructglm.tuning import TunedModel
+from instructglm.tuning.shards import part_of, whole
 
 _NUMBER = "#"  # ends the name of what was a plain number, not a tensor of one
 
 
-def optimizer_tensors(tuned: TunedModel, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    """`name of the weight/key` -> what the optimizer keeps under that key; learning rates and the like are no state."""
+def optimizer_tensors(
+    tuned: TunedModel, optimizer: torch.optim.Optimizer, keep: bool = True
+) -> dict[str, torch.Tensor]:
+    """`name of the weight/key` -> what the optimizer keeps under that key; learning rates and the like are no state.
+
+    Where FSDP has parted them, all processes call this together, and those keep it that want it.
+    """
     found: dict[str, torch.Tensor] = {}
     for name, weight in tuned.trainable().items():
         for key, value in optimizer.state.get(weight, {}).items():
             if isinstance(value, torch.Tensor):
-                found[f"{name}/{key}"] = value.detach().cpu()
+                tensor = whole(value.detach())
+                found |= {f"{name}/{key}": tensor.cpu()} if keep else {}
             else:
                 kind = torch.int64 if isinstance(value, int) else torch.float64
                 found[f"{name}/{key}{_NUMBER}"] = torch.tensor(value, dtype=kind)
@@ -54,7 +61,7 @@ def _fill(optimizer: Any, weight: torch.Tensor, state: dict[str, Any], place: tu
 
 
 def _on(weight: torch.Tensor, value: Any) -> Any:
-    return value.to(weight.device) if isinstance(value, torch.Tensor) else value
+    return part_of(value, weight) if isinstance(value, torch.Tensor) else value
 
 
 def _apart(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -14,11 +14,11 @@ from instructglm.data.features import Feature
 from instructglm.models.memory import PeakMemory, device_memory
 from instructglm.report.estimate import Probe
 from instructglm.training.batches import Batch, micro_batches
-from instructglm.training.loop import Setting
 from instructglm.training.loss import arithmetic, has_plain_head, weighted_count, weighted_nats
 from instructglm.training.monitor import num_checks
 from instructglm.training.optimizers import make_optimizer
 from instructglm.training.plan import make_plan
+from instructglm.training.setting import Setting
 from instructglm.training.workload import VALIDATION_FACTOR, largest_batch, num_tokens, workload
 from instructglm.tuning import TunedModel
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import torch
 
 from instructglm.core.errors import RunError
+from instructglm.tuning.shards import part_here, whole
 
 _LOWER = "Lower training.learning_rate, or set model.dtype to float32. The last checkpoint is intact."
 _OWN_WEIGHTS = (
@@ -73,22 +74,23 @@ def fingerprint(weights: Mapping[str, torch.Tensor]) -> tuple[int, ...]:
 
 
 def _sum_of_bits(weight: torch.Tensor) -> int:
-    whole = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[weight.element_size()]
-    return int(weight.detach().contiguous().view(whole).sum(dtype=torch.int64))
+    kind = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}[weight.element_size()]
+    return int(part_here(weight.detach()).contiguous().view(kind).sum(dtype=torch.int64))
 
 
 @contextmanager
-def moving(weights: Mapping[str, torch.Tensor], step: int) -> Iterator[None]:
+def moving(weights: Mapping[str, torch.Tensor], step: int, in_any: Callable[[bool], bool] = bool) -> Iterator[None]:
     """Within the block, the first step of a run (the only one looked at) has to change some weight.
 
-    One is enough: in LoRA's first step only B moves, since B = 0 gives A no gradient.
+    One is enough: in LoRA's first step only B moves, since B = 0 gives A no gradient. `in_any` says of several
+    processes, each with its part of the weights, whether it is so in one.
 
     Raises:
         RunError: not one has changed.
     """
     before = fingerprint(weights) if step == 1 else ()
     yield
-    if before and before == fingerprint(weights):
+    if step == 1 and not in_any(before != fingerprint(weights)):
         raise RunError(f"step {step}: not one of the tuned weights has changed", hint=_RATE)
 
 
@@ -100,4 +102,4 @@ def require_finite_weights(step: int, weights: Mapping[str, torch.Tensor]) -> No
     """
     for name, weight in weights.items():
         if weight.numel():
-            require_finite(step, float(weight.detach().abs().max()), f"largest weight of {name}")
+            require_finite(step, float(whole(weight.detach().abs().max())), f"largest weight of {name}")

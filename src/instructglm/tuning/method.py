@@ -14,6 +14,7 @@ from torch import nn
 
 from instructglm.core.errors import ModelError
 from instructglm.models.quiet import quiet
+from instructglm.tuning.shards import part_of, whole
 
 
 def save_pretrained(model: Any, folder: Path) -> None:
@@ -48,15 +49,19 @@ class TunedModel:
         """The parameters that move, by name."""
         return {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
 
-    def state(self) -> dict[str, torch.Tensor]:
-        """A copy of the weights that move."""
-        return {name: weight.detach().cpu().clone() for name, weight in self.trainable().items()}
+    def state(self, keep: bool = True) -> dict[str, torch.Tensor]:
+        """A copy of the weights that move; nothing where it is not kept.
+
+        Where FSDP has parted them, all processes call this together, and those keep it that want it.
+        """
+        named = ((name, whole(weight.detach())) for name, weight in self.trainable().items())
+        return {name: weight.cpu().clone() for name, weight in named if keep}
 
     def load_state(self, state: dict[str, torch.Tensor]) -> None:
         """Set the weights that move, bit by bit."""
         with torch.no_grad():
             for name, weight in self.trainable().items():
-                weight.copy_(state[name])
+                weight.copy_(part_of(state[name], weight))
 
     def num_trainable(self) -> int:
         return sum(weight.numel() for weight in self.trainable().values())
