@@ -177,7 +177,7 @@ class TrainingSettings(Section):
             )
         if self.optimizer not in _WEIGHT_BY_WEIGHT:
             raise ValueError(
-                f"optimizer is {self.optimizer}, which does not go by single weights, and distributed.strategy is fsdp, "
+                f"optimizer is {self.optimizer}, which looks at weights together, and distributed.strategy is fsdp, "
                 f"which parts them; use {', '.join(_WEIGHT_BY_WEIGHT)}, or ddp"
             )
         return self
