@@ -22,6 +22,7 @@ from instructglm.report.numerals import size
 from instructglm.training.estimate import Case, estimate
 from instructglm.training.loop import Setting
 from instructglm.training.probe import MOST, probe
+from instructglm.training.workload import longest_alone
 from instructglm.tuning import METHODS
 
 _Features = tuple[list[Feature], list[Feature]]  # to train on, and to validate with
@@ -72,7 +73,7 @@ def _encoded(job: Job) -> tuple[int, _Features | None, dict[str, str]]:
 
 def _probed(job: Job, case: Case, told: Estimate, features: _Features, attention: str) -> Probe:
     experiment = job.experiment
-    _require_room(told, case.training.micro_batch_size)
+    _require_room(told, longest_alone(features[0], packed=told.packed))
     with PeakMemory(case.device) as peak, memory_told(told, experiment, kept=""):
         model, _ = load(experiment.model.name_or_path, attn_implementation=attention)
         model.to(case.device)
@@ -82,14 +83,15 @@ def _probed(job: Job, case: Case, told: Estimate, features: _Features, attention
         return probe(tuned, *features, case.training, setting, peak, job.progress)
 
 
-def _require_room(told: Estimate, micro_batch_size: int) -> None:
+def _require_room(told: Estimate, num_alone: int) -> None:
     """Refuse a probe of what this machine cannot hold: an accelerator says so, a CPU swaps until nobody can stop it."""
     memory = told.memory
-    one = ((memory.activations or 0) + (memory.backward or 0)) // micro_batch_size
+    share = num_alone / (told.num_rows * told.num_row_tokens)
+    one = int(share * ((memory.activations or 0) + (memory.backward or 0)))
     least = max(memory.loading, memory.weights + memory.gradients + memory.optimizer + one + (memory.logits or 0))
     if told.device == "cpu" and least > MOST * told.device_memory_available:
         raise RunError(
-            f"no probe: one sequence at a time takes {size(least)}; {size(told.device_memory_available)} is free, "
+            f"no probe: one prompt at a time takes {size(least)}; {size(told.device_memory_available)} is free, "
             f"of which a probe takes {MOST:.0%} at most",
             hint="Probe on a larger machine, or leave out --probe.",
         )

@@ -17,7 +17,7 @@ from instructglm.models.memory import device_memory
 from instructglm.report.estimate import Estimate, MemoryEstimate
 from instructglm.training.packing import exchange_attention
 from instructglm.training.rehearsal import PassMemory, rehearse
-from instructglm.training.workload import VALIDATION_FACTOR, largest_batch, largest_validation_batch, workload
+from instructglm.training.workload import largest_batch, largest_validation_batch, validation_size, workload
 from instructglm.tuning import METHODS, TunedModel
 
 OPTIMIZER_BYTES: dict[str, int] = {"adamw": 8}
@@ -64,8 +64,7 @@ def estimate(
         ModelError: the model cannot be tuned so.
     """
     missing = dict(missing or {})
-    rows = list(features) if features else _stand_ins(case)
-    watched = list(validation) if features else rows * VALIDATION_FACTOR
+    rows, watched = (list(features), list(validation)) if features else _stand_ins(case)
     weights, packed, passed = _rehearsed(case, rows, watched, packed)
     if isinstance(passed, Exception):
         first = next(iter(str(passed).splitlines()), "") or type(passed).__name__
@@ -125,14 +124,18 @@ def _pass(
         return error
 
 
-def _stand_ins(case: Case) -> list[Feature]:
-    """Prompts of one output each, as long as the settings allow; half of each is trained."""
+def _stand_ins(case: Case) -> tuple[list[Feature], list[Feature]]:
+    """Prompts to train on and to validate with, of one output each, as long as the settings allow; half is trained."""
     config: Any = case.outline().config
-    half = case.max_length // 2
+    settings = case.training
+    length = min(case.max_length, settings.tokens_per_batch or case.max_length)
+    half = length // 2
     end = [config.gmask_token_id, config.bos_token_id] if hasattr(config, "gmask_token_id") else []
     context = [*[_ANY_ID] * (half - len(end)), *end]
-    one = Feature("", Encoded.untrained(context), [[_ANY_ID] * (case.max_length - half)], [1.0])
-    return [one] * case.training.batch_size
+    one = Feature("", Encoded.untrained(context), [[_ANY_ID] * (length - half)], [1.0])
+    in_a_step = settings.batch_size or (settings.tokens_per_batch or length) // length
+    in_a_check = validation_size(settings) or max(1, settings.tokens_per_micro_batch // length)
+    return [one] * in_a_step, [one] * in_a_check
 
 
 @dataclass(frozen=True)

@@ -29,7 +29,7 @@ from instructglm.training.provenance import provenance
 from instructglm.training.schedules import make_schedule
 from instructglm.training.trackers import open_trackers
 from instructglm.training.validation import Validate, task_metrics
-from instructglm.training.workload import VALIDATION_FACTOR
+from instructglm.training.workload import validation_size
 from instructglm.tuning import TunedModel
 
 
@@ -89,9 +89,7 @@ class _Run:
         self.tuned, self.settings, self.setting, self.progress = tuned, settings, setting, progress
         self.checkpoints = folder / "checkpoints"
         self.features = train_features
-        self.validation = self._batches(
-            validation_features, settings.micro_batch_size and VALIDATION_FACTOR * settings.micro_batch_size
-        )
+        self.validation = self._batches(validation_features, validation_size(settings))
         self.plan = make_plan([feature.num_tokens for feature in train_features], settings, setting.seed)
         if note := self.plan.note():
             progress.say(note)
