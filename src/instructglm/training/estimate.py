@@ -15,13 +15,12 @@ from instructglm.data.features import Feature
 from instructglm.data.templates import Encoded
 from instructglm.models.memory import device_memory
 from instructglm.report.estimate import Estimate, MemoryEstimate
+from instructglm.training.optimizer_bytes import optimizer_bytes
 from instructglm.training.packing import exchange_attention
 from instructglm.training.rehearsal import PassMemory, rehearse
 from instructglm.training.workload import largest_batch, largest_validation_batch, validation_size, workload
 from instructglm.tuning import METHODS, TunedModel
 
-OPTIMIZER_BYTES: dict[str, int] = {"adamw": 8}
-"""Bytes of state that each optimizer keeps for a parameter that moves: AdamW has two float32 moments."""
 _LOADED_BYTES = 4  # of a parameter while the model is loaded: float32, whatever it becomes
 _ANY_ID = 7  # stands for a token where there are no data
 
@@ -93,7 +92,7 @@ def _rehearsed(
 ) -> tuple[_Weights, bool, PassMemory | Exception]:
     """What stands for the whole run, whether rows are packed, and the largest pass, or why it cannot be played."""
     tuned = _tuned(case)
-    weights = _Weights.of(tuned, case.training.optimizer)
+    weights = _Weights.of(tuned, case.training)
     wanted = case.may_be_packed if packed is None else packed
     possible = wanted and exchange_attention(tuned, rows) is None
     passed = _pass(case, tuned, rows, watched, possible)
@@ -153,14 +152,14 @@ class _Weights:
         return self.weights + self.gradients + self.optimizer
 
     @classmethod
-    def of(cls, tuned: TunedModel, optimizer: str) -> _Weights:
+    def of(cls, tuned: TunedModel, training: TrainingSettings) -> _Weights:
         moving = tuned.trainable().values()
         return cls(
             tuned.num_trainable(),
             tuned.num_parameters(),
             _num_bytes([*tuned.model.parameters(), *tuned.model.buffers()]),
             _num_bytes(moving),
-            tuned.num_trainable() * OPTIMIZER_BYTES[optimizer],
+            optimizer_bytes(tuned, training),
         )
 
 
