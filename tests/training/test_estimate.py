@@ -52,7 +52,7 @@ def features(count: int = 11, end: tuple[int, ...] = ()) -> list[Feature]:
 
 
 def case(path, tuning, settings: TrainingSettings = SETTINGS, dtype=torch.float32, **changes) -> Case:
-    chosen = {"max_length": 64, "may_be_packed": True} | changes
+    chosen = {"max_length": 64, "may_be_packed": True, "loading_dtype": dtype} | changes
     return Case(
         outline=lambda: outline(path, attn_implementation="sdpa"),
         tuning=tuning,

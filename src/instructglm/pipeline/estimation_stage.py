@@ -9,16 +9,17 @@ from instructglm.data.dataset import read_examples
 from instructglm.data.features import Feature
 from instructglm.data.templates import template_for
 from instructglm.models.hardware import choose_attention, choose_device
-from instructglm.models.loading import load, load_tokenizer, outline
+from instructglm.models.loading import load_tokenizer, outline
 from instructglm.models.memory import PeakMemory
 from instructglm.models.window import require_window
 from instructglm.pipeline.data_stage import build_dataset
 from instructglm.pipeline.estimate_case import case_of, pad_id_of
 from instructglm.pipeline.job import Job
 from instructglm.pipeline.memory_told import memory_told
-from instructglm.pipeline.training_stage import features_of, pack_rows
+from instructglm.pipeline.training_stage import features_of, load_to_tune, pack_rows
 from instructglm.report.estimate import Estimate, Probe
 from instructglm.report.numerals import size
+from instructglm.training.compilation import compile_layers
 from instructglm.training.estimate import Case, estimate
 from instructglm.training.loop import Setting
 from instructglm.training.probe import MOST, probe
@@ -75,11 +76,14 @@ def _probed(job: Job, case: Case, told: Estimate, features: _Features, attention
     experiment = job.experiment
     _require_room(told, longest_alone(features[0], packed=told.packed))
     with PeakMemory(case.device) as peak, memory_told(told, experiment, kept=""):
-        model, _ = load(experiment.model.name_or_path, attn_implementation=attention)
-        model.to(case.device)
+        model, _ = load_to_tune(experiment, case.device, case.dtype, attention)
+        model = model if experiment.model.quantization_config else model.to(case.device)
         tuned = METHODS[case.tuning.method](model, case.tuning, dtype=case.dtype, seed=case.seed)
         packed = pack_rows(job, tuned, [*features[0], *features[1]], case.device, case.dtype, attention)
         setting = Setting(case.device, case.dtype, case.pad_id, case.seed, packed)
+        if case.training.torch_compile:
+            job.progress.say("compiling the layers, and trying them out")
+            compile_layers(tuned, features[0], setting)
         return probe(tuned, *features, case.training, setting, peak, job.progress)
 
 

@@ -28,7 +28,7 @@ from instructglm.models.loading import load, model_fingerprint
 from instructglm.models.memory import PeakMemory
 from instructglm.models.quantization import loading_in_few_bits
 from instructglm.models.window import require_window
-from instructglm.pipeline.estimate_case import case_of, may_be_packed, pad_id_of
+from instructglm.pipeline.estimate_case import case_of, loading_dtype_of, may_be_packed, pad_id_of
 from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.memory_told import memory_told
 from instructglm.pipeline.run_manifest import RunManifest, has_manifest, write_run
@@ -112,7 +112,7 @@ def _trained(job: Job, dataset: Path, folder: Path, inputs: dict[str, Any]) -> T
     device = choose_device(experiment.model.device)
     dtype = choose_dtype(experiment.model.dtype, device)
     attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
-    model, tokenizer = _load(experiment, device, dtype, attention)
+    model, tokenizer = load_to_tune(experiment, device, dtype, attention)
     template = template_for(tokenizer)
     ledger = Ledger()
     held_out = [example for split in (Split.VALIDATION, Split.TEST) for example in read_examples(dataset, split)]
@@ -144,10 +144,11 @@ def _trained(job: Job, dataset: Path, folder: Path, inputs: dict[str, Any]) -> T
     return card.model_copy(update={"estimate": expected})
 
 
-def _load(experiment: Experiment, device: torch.device, dtype: torch.dtype, attention: str) -> tuple[Any, Any]:
+def load_to_tune(experiment: Experiment, device: torch.device, dtype: torch.dtype, attention: str) -> tuple[Any, Any]:
     """The model that is tuned, fit to be, and its tokenizer. One of few bits is on its device already."""
     few_bits = loading_in_few_bits(experiment.model.quantization_config, dtype, device)
-    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **few_bits)
+    told = few_bits or {"dtype": loading_dtype_of(experiment, dtype)}
+    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **told)
     require_finite(model, experiment.model.name_or_path)
     require_window(model, experiment.data.max_length)
     return model, tokenizer

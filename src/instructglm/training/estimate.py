@@ -21,7 +21,6 @@ from instructglm.training.rehearsal import PassMemory, rehearse
 from instructglm.training.workload import largest_batch, largest_validation_batch, validation_size, workload
 from instructglm.tuning import METHODS, TunedModel
 
-_LOADED_BYTES = 4  # of a parameter while the model is loaded: float32, whatever it becomes
 _ANY_ID = 7  # stands for a token where there are no data
 
 
@@ -35,6 +34,8 @@ class Case:
     training: TrainingSettings
     device: torch.device
     dtype: torch.dtype
+    loading_dtype: torch.dtype
+    """Of the weights when they are loaded, whatever they become."""
     seed: int
     pad_id: int
     max_length: int
@@ -78,7 +79,7 @@ def estimate(
         packed=packed,
         num_rows=batch.input_ids.shape[0],
         num_row_tokens=batch.input_ids.shape[1],
-        memory=_memory(weights, None if isinstance(passed, Exception) else passed),
+        memory=_memory(weights, None if isinstance(passed, Exception) else passed, case.loading_dtype),
         device=case.device.type,
         device_memory=memory.total,
         device_memory_available=memory.available,
@@ -167,8 +168,8 @@ def _num_bytes(tensors: Iterable[torch.Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def _memory(of: _Weights, passed: PassMemory | None) -> MemoryEstimate:
-    loading = of.num_parameters * _LOADED_BYTES
+def _memory(of: _Weights, passed: PassMemory | None, loaded_in: torch.dtype) -> MemoryEstimate:
+    loading = of.num_parameters * loaded_in.itemsize
     step = None if passed is None else of.standing + passed.activations + passed.logits + passed.backward
     validation = None if passed is None else of.weights + of.optimizer + passed.validation
     return MemoryEstimate(
