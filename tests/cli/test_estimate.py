@@ -99,15 +99,15 @@ def test_what_does_not_fit_is_told_with_the_next_move(ask: Any, monkeypatch: pyt
         assert f"It does not fit: {'whatever the batch is, ' * (has < standing)}{advice}" in ask("estimate").out
     refused = ask("estimate", "--probe")
     assert refused.code == 2
-    assert "no probe: one sequence at a time takes" in refused.err
+    assert "no probe: one prompt at a time takes" in refused.err
     assert "this run is estimated to take" in ask("train").err
 
 
 def test_a_probe_tells_time_and_cost_and_leaves_no_run(ask: Any, experiment: Path) -> None:
     found = told(ask("estimate", "--probe", "--price-per-hour", "7200", "--json"))
     assert found["cost"] == pytest.approx(2 * found["probe"]["seconds"])
-    assert found["probe"]["micro_batch_size"] == 2
-    assert found["probe"]["largest_micro_batch_size"] == 4
+    assert found["probe"]["value"] == 2
+    assert found["probe"]["largest"] == 4
     assert {entry.name for entry in (experiment.parent / "out").iterdir()} == {"datasets", "latest.json"}
     shown = ask("estimate", "--probe", "--price-per-hour", "7200").out
     assert "resident set, sampled" in shown

@@ -12,13 +12,12 @@ from instructglm.core.progress import SilentProgress
 from instructglm.data.features import Feature
 from instructglm.data.templates import Encoded
 from instructglm.models.loading import load, outline
-from instructglm.training.batches import micro_batches
-from instructglm.training.estimate import OPTIMIZER_BYTES, Case, estimate
+from instructglm.training.estimate import Case, estimate
 from instructglm.training.loop import Setting, train
 from instructglm.training.optimizers import make_optimizer
 from instructglm.training.packing import set_packed
 from instructglm.training.plan import make_plan
-from instructglm.training.workload import largest_batch, workload
+from instructglm.training.workload import largest_batch, passes, workload
 from instructglm.tuning import METHODS
 
 CPU = torch.device("cpu")
@@ -30,6 +29,7 @@ TUNINGS = [
     PrefixTuning(method="prefix", num_virtual_tokens=8, prefix_projection=True),
 ]
 SETTINGS = TrainingSettings(batch_size=4, micro_batch_size=3, num_train_epochs=2.5, early_stopping=None)
+BY_TOKENS = {"batch_size": None, "micro_batch_size": None, "tokens_per_batch": 90, "tokens_per_micro_batch": 60}
 by_method = pytest.mark.parametrize("tuning", TUNINGS, ids=lambda tuning: tuning.method)
 
 
@@ -52,7 +52,7 @@ def features(count: int = 11, end: tuple[int, ...] = ()) -> list[Feature]:
 
 
 def case(path, tuning, settings: TrainingSettings = SETTINGS, dtype=torch.float32, **changes) -> Case:
-    chosen = {"max_length": 64, "may_be_packed": True} | changes
+    chosen = {"max_length": 64, "may_be_packed": True, "loading_dtype": dtype} | changes
     return Case(
         outline=lambda: outline(path, attn_implementation="sdpa"),
         tuning=tuning,
@@ -87,13 +87,20 @@ def test_what_stays_for_the_whole_run_is_foretold_to_the_byte(tiny_model, name, 
     assert told.missing == {}
 
 
-def test_every_optimizer_has_its_bytes():
-    names = TrainingSettings.model_json_schema()["properties"]["optimizer"]
-    assert set(names.get("enum", [names.get("const")])) == set(OPTIMIZER_BYTES)
-
-
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("changes", [{}, {"num_train_epochs": 3.0}, {"max_steps": 2}, {"batch_size": 64}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"num_train_epochs": 3.0},
+        {"max_steps": 2},
+        {"batch_size": 64},
+        BY_TOKENS,
+        BY_TOKENS | {"num_train_epochs": 3.0},
+        BY_TOKENS | {"max_steps": 2},
+        BY_TOKENS | {"tokens_per_batch": 4096},
+    ],
+)
 def test_tokens_and_steps_are_those_of_a_real_run(tiny_model, tmp_path, packed, changes):
     settings = SETTINGS.model_copy(update=changes)
     rows = features()
@@ -107,18 +114,36 @@ def test_tokens_and_steps_are_those_of_a_real_run(tiny_model, tmp_path, packed, 
     assert told.num_input_tokens == state.num_input_tokens
     assert told.num_trained_tokens == state.num_trained_tokens
     assert (told.num_prompts, told.num_sequences) == (11, sum(len(one.outputs) for one in rows))
+    if state.step > told.num_steps_per_epoch:
+        plan = make_plan([one.num_tokens for one in rows], settings, 3)
+        first = [index for step in range(told.num_steps_per_epoch) for index in plan.indices(step)]
+        assert sorted(first) == list(range(11))
 
 
 @pytest.mark.parametrize("packed", [False, True])
-@pytest.mark.parametrize("micro_batch_size", [1, 3, 7, 64])
-def test_no_pass_of_any_step_is_larger_than_the_largest(packed, micro_batch_size):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"micro_batch_size": 1},
+        {"micro_batch_size": 3},
+        {"micro_batch_size": 7},
+        {"micro_batch_size": 64},
+        {"micro_batch_size": 64, "tokens_per_micro_batch": 50},
+        BY_TOKENS,
+        BY_TOKENS | {"tokens_per_micro_batch": 1},
+        BY_TOKENS | {"tokens_per_batch": 200},
+        BY_TOKENS | {"micro_batch_size": 3},
+    ],
+)
+def test_no_pass_of_any_step_is_larger_than_the_largest(packed, changes):
     rows = features(40)
-    settings = SETTINGS.model_copy(update={"micro_batch_size": micro_batch_size})
+    settings = SETTINGS.model_copy(update=changes)
     largest = largest_batch(rows, settings, 0, packed=packed).input_ids.numel()
-    plan = make_plan(40, settings, 3)
-    for step in range(plan.num_steps):
-        for batch in micro_batches([rows[index] for index in plan.indices(step)], micro_batch_size, 0, packed=packed):
-            assert batch.input_ids.numel() <= largest
+    for seed in range(5):
+        plan = make_plan([one.num_tokens for one in rows], settings, seed)
+        for step in range(plan.num_steps):
+            for batch in passes([rows[index] for index in plan.indices(step)], settings, 0, packed=packed):
+                assert batch.input_ids.numel() <= largest
 
 
 def test_rows_are_supposed_packed_where_the_model_may_be(tiny_model):
@@ -137,6 +162,16 @@ def test_without_data_memory_is_that_of_the_longest_rows_and_the_rest_is_missing
     assert told.missing == {"data": "nowhere"}
     assert (told.num_rows, told.num_row_tokens) == (3, 64)
     assert told.memory.total > estimate(case(tiny_model, TUNINGS[0], may_be_packed=False), features()).memory.total
+
+
+def test_without_data_a_budget_of_tokens_decides_how_many_rows_there_are(tiny_model):
+    settings = SETTINGS.model_copy(update=BY_TOKENS | {"tokens_per_batch": 200, "tokens_per_micro_batch": 160})
+    padded = estimate(case(tiny_model, TUNINGS[0], settings, may_be_packed=False), None)
+    assert (padded.num_rows, padded.num_row_tokens) == (2, 64)
+    packed = estimate(case(tiny_model, TUNINGS[0], settings), None)
+    assert (packed.num_rows, packed.num_row_tokens) == (1, 128)
+    short = settings.model_copy(update={"tokens_per_batch": 40})  # longer prompts would be left out
+    assert estimate(case(tiny_model, TUNINGS[0], short), None).num_row_tokens == 40
 
 
 def test_what_cannot_be_played_through_is_missing_and_not_zero(tiny_model, monkeypatch):

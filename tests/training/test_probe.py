@@ -51,14 +51,31 @@ def test_the_largest_size_is_found_and_the_wanted_one_tried_on_the_way(limit, wa
 
 def test_a_probe_tells_speed_memory_and_time(tiny_model):
     found = probed(tiny_model)
-    assert found.micro_batch_size == 5
-    assert found.largest_micro_batch_size == found.num_step_sequences == 12
+    assert found.value == 5
+    assert found.largest == found.whole_step == 12
     assert found.peak_memory > 0
     assert found.memory_measure == "resident"
     num_tokens = 4 * 30 * 24
     assert found.training_s == pytest.approx(num_tokens / found.input_tokens_per_s)
     assert found.validation_s > 0
     assert found.cost(3600.0) == pytest.approx(found.training_s + found.validation_s)
+
+
+def test_where_steps_are_filled_with_tokens_their_largest_number_is_found(tiny_model, monkeypatch):
+    """Prompts of 24 tokens, 8 in a step; one of 7 in a pass is too much."""
+    settings = TrainingSettings(tokens_per_batch=200, tokens_per_micro_batch=100, num_train_epochs=4)
+    found = probed(tiny_model, settings)
+    assert (found.setting, found.value, found.largest, found.whole_step) == ("tokens_per_micro_batch", 100, 192, 192)
+    assert found.training_s == pytest.approx(4 * 30 * 24 / found.input_tokens_per_s)
+    assert found.validation_s > 0
+
+    def small(model, batch, **kwargs):
+        if model.training and len(batch.input_ids) > 6:
+            raise torch.OutOfMemoryError("no room")
+        return weighted_nats(model, batch, **kwargs)
+
+    monkeypatch.setattr(probing, "weighted_nats", small)
+    assert 6 * 24 <= probed(tiny_model, settings).largest < 7 * 24
 
 
 def test_a_pass_that_finds_no_memory_is_recovered_from(tiny_model, monkeypatch):
@@ -71,8 +88,8 @@ def test_a_pass_that_finds_no_memory_is_recovered_from(tiny_model, monkeypatch):
 
     monkeypatch.setattr(probing, "weighted_nats", small)
     found = probed(tiny_model, SETTINGS.model_copy(update={"micro_batch_size": 12}))
-    assert found.largest_micro_batch_size == 7
-    assert found.micro_batch_size == 7  # what was wanted did not fit
+    assert found.largest == 7
+    assert found.value == 7  # what was wanted did not fit
 
 
 def test_a_cpu_is_never_filled_to_see_whether_it_holds(tiny_model, monkeypatch):
@@ -88,8 +105,8 @@ def test_a_cpu_is_never_filled_to_see_whether_it_holds(tiny_model, monkeypatch):
     monkeypatch.setattr(probing, "device_memory", lambda _: DeviceMemory(10**9, 100_000))
     monkeypatch.setattr(probing, "weighted_nats", watched)
     found = probed(tiny_model, SETTINGS.model_copy(update={"micro_batch_size": 12}))
-    assert found.largest_micro_batch_size < 12
-    assert max(sizes[:-1]) <= found.largest_micro_batch_size
+    assert found.largest < 12
+    assert max(sizes[:-1]) <= found.largest
 
 
 def test_nothing_fits(tiny_model, monkeypatch):

@@ -63,7 +63,7 @@ def _remedy(told: Estimate) -> str:
     memory = told.memory
     if max(memory.loading, memory.weights + memory.gradients + memory.optimizer) > told.device_memory:
         return "whatever the batch is, tune fewer weights, or take a smaller model or a larger machine"
-    return "lower training.micro_batch_size, or set training.gradient_checkpointing to true"
+    return "lower training.micro_batch_size (or tokens_per_micro_batch), or set training.gradient_checkpointing to true"
 
 
 def _size(value: int | None) -> str:
@@ -106,11 +106,11 @@ def _measured(probed: Probe) -> Iterator[tuple[str, str]]:
     from instructglm.report.numerals import size
 
     what = "allocated on the device" if probed.memory_measure == "allocated" else "resident set, sampled"
-    most = "; a step has no more" if probed.largest_micro_batch_size == probed.num_step_sequences else ""
-    yield "micro_batch_size", f"{probed.micro_batch_size:,}"
+    most = "; a step has no more" if probed.largest == probed.whole_step else ""
+    yield probed.setting, f"{probed.value:,}"
     yield "tokens read", f"{probed.input_tokens_per_s:,.0f}/s"
     yield "peak memory", f"{size(probed.peak_memory)} ({what})"
-    yield "largest micro_batch_size", f"{probed.largest_micro_batch_size:,}{most}"
+    yield f"largest {probed.setting}", f"{probed.largest:,}{most}"
 
 
 def _missing(told: Estimate) -> Iterator[str]:

@@ -95,8 +95,10 @@ def load(
 
 
 @quiet()
-def outline(path_or_id: str | Path, *, attn_implementation: str | None = None) -> PreTrainedModel:
-    """The network that `load` would give in float32, on the meta device: with sizes and without numbers.
+def outline(
+    path_or_id: str | Path, *, attn_implementation: str | None = None, dtype: torch.dtype = torch.float32
+) -> PreTrainedModel:
+    """The network that `load` would give in `dtype`, on the meta device: with sizes and without numbers.
 
     It is made from config.json alone; of a hub id only the small files are fetched.
 
@@ -107,7 +109,7 @@ def outline(path_or_id: str | Path, *, attn_implementation: str | None = None) -
     config, family = _described(folder, path_or_id)
     check_attention(attn_implementation, family)
     with _refusals(folder, "model", attn_implementation):
-        return outline_model(family, folder, config, attn_implementation)
+        return outline_model(family, folder, config, attn_implementation, dtype)
 
 
 def _described(folder: Path, path_or_id: str | Path) -> tuple[dict[str, Any], Family]:

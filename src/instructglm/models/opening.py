@@ -49,7 +49,9 @@ def open_model(family: Family, folder: Path, config: Mapping[str, Any], settings
     return guard(model) if family in GLM_LAYOUTS or model.config.model_type.startswith(_GLM) else model
 
 
-def outline_model(family: Family, folder: Path, config: Mapping[str, Any], attention: str | None) -> PreTrainedModel:
+def outline_model(
+    family: Family, folder: Path, config: Mapping[str, Any], attention: str | None, dtype: torch.dtype
+) -> PreTrainedModel:
     """The network that `open_model` would make of a folder, on the meta device: no file of weights is looked at.
 
     Args:
@@ -57,6 +59,7 @@ def outline_model(family: Family, folder: Path, config: Mapping[str, Any], atten
         folder: Holds config.json.
         config: Its content.
         attention: `attn_implementation`; None leaves the choice to transformers.
+        dtype: Of the weights.
 
     Raises:
         ModelError: the config does not make such a network; whatever transformers raises.
@@ -64,7 +67,7 @@ def outline_model(family: Family, folder: Path, config: Mapping[str, Any], atten
     own = _CONFIGS[family](folder, config)
     with torch.device("meta"):
         model: PreTrainedModel = AutoModelForCausalLM.from_config(
-            own, dtype=torch.float32, attn_implementation=attention, trust_remote_code=False
+            own, dtype=dtype, attn_implementation=attention, trust_remote_code=False
         )
     return model
 

@@ -7,7 +7,7 @@ from instructglm.core.ledger import Ledger
 from instructglm.data.features import Feature
 from instructglm.data.templates import template_for
 from instructglm.models.hardware import choose_attention, choose_device
-from instructglm.models.loading import load, load_tokenizer, outline
+from instructglm.models.loading import load_tokenizer, outline
 from instructglm.models.memory import PeakMemory
 from instructglm.models.window import require_window
 from instructglm.pipeline.data_stage import build_dataset
@@ -15,12 +15,14 @@ from instructglm.pipeline.estimate_case import case_of, pad_id_of
 from instructglm.pipeline.job import Job
 from instructglm.pipeline.memory_told import memory_told
 from instructglm.pipeline.training_features import training_features
-from instructglm.pipeline.training_run import pack_rows
+from instructglm.pipeline.training_run import load_to_tune, pack_rows
 from instructglm.report.estimate import Estimate, Probe
 from instructglm.report.numerals import size
+from instructglm.training.compilation import compile_layers
 from instructglm.training.estimate import Case, estimate
 from instructglm.training.probe import MOST, probe
 from instructglm.training.setting import Setting
+from instructglm.training.workload import longest_alone
 from instructglm.tuning import METHODS
 
 _Features = tuple[list[Feature], list[Feature]]  # to train on, and to validate with
@@ -69,24 +71,28 @@ def _encoded(job: Job) -> tuple[int, _Features | None, dict[str, str]]:
 
 def _probed(job: Job, case: Case, told: Estimate, features: _Features, attention: str) -> Probe:
     experiment = job.experiment
-    _require_room(told, case.training.micro_batch_size)
+    _require_room(told, longest_alone(features[0], packed=told.packed))
     with PeakMemory(case.device) as peak, memory_told(told, experiment, kept=""):
-        model, _ = load(experiment.model.name_or_path, attn_implementation=attention)
-        model.to(case.device)
+        model, _ = load_to_tune(experiment, case.device, case.dtype, attention)
+        model = model if experiment.model.quantization_config else model.to(case.device)
         tuned = METHODS[case.tuning.method](model, case.tuning, dtype=case.dtype, seed=case.seed)
         packed = pack_rows(job, tuned, [*features[0], *features[1]], case.device, case.dtype, attention)
         setting = Setting(case.device, case.dtype, case.pad_id, case.seed, packed)
+        if case.training.torch_compile:
+            job.progress.say("compiling the layers, and trying them out")
+            compile_layers(tuned, features[0], setting)
         return probe(tuned, *features, case.training, setting, peak, job.progress)
 
 
-def _require_room(told: Estimate, micro_batch_size: int) -> None:
+def _require_room(told: Estimate, num_alone: int) -> None:
     """Refuse a probe of what this machine cannot hold: an accelerator says so, a CPU swaps until nobody can stop it."""
     memory = told.memory
-    one = ((memory.activations or 0) + (memory.backward or 0)) // micro_batch_size
+    share = num_alone / (told.num_rows * told.num_row_tokens)
+    one = int(share * ((memory.activations or 0) + (memory.backward or 0)))
     least = max(memory.loading, memory.weights + memory.gradients + memory.optimizer + one + (memory.logits or 0))
     if told.device == "cpu" and least > MOST * told.device_memory_available:
         raise RunError(
-            f"no probe: one sequence at a time takes {size(least)}; {size(told.device_memory_available)} is free, "
+            f"no probe: one prompt at a time takes {size(least)}; {size(told.device_memory_available)} is free, "
             f"of which a probe takes {MOST:.0%} at most",
             hint="Probe on a larger machine, or leave out --probe.",
         )

@@ -57,7 +57,9 @@ def _changes(experiment: Experiment) -> list[str]:
     """What takes less memory, the cheapest first; what is at its least already is left out."""
     training, model = experiment.training, experiment.model
     changes = []
-    if training.micro_batch_size > 1:
+    if training.micro_batch_size is None:
+        changes.append(f"lower training.tokens_per_micro_batch (it is {training.tokens_per_micro_batch})")
+    elif training.micro_batch_size > 1:
         changes.append(f"lower training.micro_batch_size (it is {training.micro_batch_size})")
     if not training.gradient_checkpointing:
         changes.append("set training.gradient_checkpointing to true")

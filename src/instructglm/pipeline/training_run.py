@@ -23,7 +23,7 @@ from instructglm.models.loading import load
 from instructglm.models.memory import PeakMemory
 from instructglm.models.quantization import loading_in_few_bits
 from instructglm.models.window import require_window
-from instructglm.pipeline.estimate_case import case_of, may_be_packed, pad_id_of
+from instructglm.pipeline.estimate_case import case_of, loading_dtype_of, may_be_packed, pad_id_of
 from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.memory_told import memory_told
 from instructglm.pipeline.run_manifest import RunManifest, write_run
@@ -72,7 +72,7 @@ def _trained(job: Job, dataset: Path, folder: Path, inputs: dict[str, Any], rank
     device = choose_device(experiment.model.device)
     dtype = choose_dtype(experiment.model.dtype, device)
     attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
-    model, tokenizer = _load(experiment, device, dtype, attention)
+    model, tokenizer = load_to_tune(experiment, device, dtype, attention)
     template = template_for(tokenizer)
     features, validation = training_features(job, dataset, template, ledger)
     if ranks.is_first:
@@ -102,10 +102,11 @@ def _trained(job: Job, dataset: Path, folder: Path, inputs: dict[str, Any], rank
     return training_card(job, tuned, state, features, setting, folder).model_copy(update={"estimate": expected})
 
 
-def _load(experiment: Experiment, device: torch.device, dtype: torch.dtype, attention: str) -> tuple[Any, Any]:
+def load_to_tune(experiment: Experiment, device: torch.device, dtype: torch.dtype, attention: str) -> tuple[Any, Any]:
     """The model that is tuned, fit to be, and its tokenizer. One of few bits is on its device already."""
     few_bits = loading_in_few_bits(experiment.model.quantization_config, dtype, device)
-    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **few_bits)
+    told = few_bits or {"dtype": loading_dtype_of(experiment, dtype)}
+    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **told)
     require_finite(model, experiment.model.name_or_path)
     require_window(model, experiment.data.max_length)
     return model, tokenizer
@@ -123,7 +124,7 @@ def _put_together(experiment: Experiment, tuned: TunedModel, dtype: torch.dtype,
     weights = tuned.state(ranks.is_first)
     if not ranks.is_first:
         return tuned
-    fresh = _tuned(experiment, load(experiment.model.name_or_path)[0], dtype)
+    fresh = _tuned(experiment, load(experiment.model.name_or_path, dtype=loading_dtype_of(experiment, dtype))[0], dtype)
     fresh.load_state(weights)
     return fresh
 

@@ -43,6 +43,7 @@ class Workload(Record):
     """Padding not counted; where rows are packed, a prompt is counted once."""
     num_trained_tokens_per_epoch: int
     num_steps_per_epoch: int
+    """Of the first; where steps are filled with tokens, epochs may differ by a step or so."""
     num_steps: int
     """Optimizer steps of a run that does not stop early."""
     num_input_tokens: int
@@ -76,18 +77,20 @@ class Estimate(Record):
 class Probe(Record):
     """What real optimizer steps took, on weights that were thrown away. A first step is not in the times."""
 
-    micro_batch_size: int
-    """With which it was measured: the one of the settings, or the largest that fits where that is smaller."""
+    setting: Literal["micro_batch_size", "tokens_per_micro_batch"]
+    """What limits a forward pass: sequences, or tokens where they are not limited."""
+    value: int
+    """Of it with which was measured: the one of the settings, or the largest that fits where that is smaller."""
     num_timed_steps: int
     input_tokens_per_s: float
     peak_memory: int
     """Bytes at once in the largest pass, beyond what the process held before the model was loaded."""
     memory_measure: Literal["allocated", "resident"]
     """What torch had allocated on an accelerator; of a CPU, the resident set of the process, sampled."""
-    largest_micro_batch_size: int
-    """That fits; more than `num_step_sequences` would change nothing."""
-    num_step_sequences: int
-    """Sequences that a step may have at most."""
+    largest: int
+    """Value that fits; more than `whole_step` would change nothing."""
+    whole_step: int
+    """Value with which the largest step is one pass."""
     training_s: float
     """Of the whole run, without early stopping."""
     validation_s: float

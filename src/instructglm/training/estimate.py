@@ -15,14 +15,12 @@ from instructglm.data.features import Feature
 from instructglm.data.templates import Encoded
 from instructglm.models.memory import device_memory
 from instructglm.report.estimate import Estimate, MemoryEstimate
+from instructglm.training.optimizer_bytes import optimizer_bytes
 from instructglm.training.packing import exchange_attention
 from instructglm.training.rehearsal import PassMemory, rehearse
-from instructglm.training.workload import VALIDATION_FACTOR, largest_batch, largest_validation_batch, workload
+from instructglm.training.workload import largest_batch, largest_validation_batch, validation_size, workload
 from instructglm.tuning import METHODS, TunedModel
 
-OPTIMIZER_BYTES: dict[str, int] = {"adamw": 8}
-"""Bytes of state that each optimizer keeps for a parameter that moves: AdamW has two float32 moments."""
-_LOADED_BYTES = 4  # of a parameter while the model is loaded: float32, whatever it becomes
 _ANY_ID = 7  # stands for a token where there are no data
 
 
@@ -36,6 +34,8 @@ class Case:
     training: TrainingSettings
     device: torch.device
     dtype: torch.dtype
+    loading_dtype: torch.dtype
+    """Of the weights when they are loaded, whatever they become."""
     seed: int
     pad_id: int
     max_length: int
@@ -64,8 +64,7 @@ def estimate(
         ModelError: the model cannot be tuned so.
     """
     missing = dict(missing or {})
-    rows = list(features) if features else _stand_ins(case)
-    watched = list(validation) if features else rows * VALIDATION_FACTOR
+    rows, watched = (list(features), list(validation)) if features else _stand_ins(case)
     weights, packed, passed = _rehearsed(case, rows, watched, packed)
     if isinstance(passed, Exception):
         first = next(iter(str(passed).splitlines()), "") or type(passed).__name__
@@ -80,7 +79,7 @@ def estimate(
         packed=packed,
         num_rows=batch.input_ids.shape[0],
         num_row_tokens=batch.input_ids.shape[1],
-        memory=_memory(weights, None if isinstance(passed, Exception) else passed),
+        memory=_memory(weights, None if isinstance(passed, Exception) else passed, case.loading_dtype),
         device=case.device.type,
         device_memory=memory.total,
         device_memory_available=memory.available,
@@ -94,7 +93,7 @@ def _rehearsed(
 ) -> tuple[_Weights, bool, PassMemory | Exception]:
     """What stands for the whole run, whether rows are packed, and the largest pass, or why it cannot be played."""
     tuned = _tuned(case)
-    weights = _Weights.of(tuned, case.training.optimizer)
+    weights = _Weights.of(tuned, case.training)
     wanted = case.may_be_packed if packed is None else packed
     possible = wanted and exchange_attention(tuned, rows) is None
     passed = _pass(case, tuned, rows, watched, possible)
@@ -125,14 +124,18 @@ def _pass(
         return error
 
 
-def _stand_ins(case: Case) -> list[Feature]:
-    """Prompts of one output each, as long as the settings allow; half of each is trained."""
+def _stand_ins(case: Case) -> tuple[list[Feature], list[Feature]]:
+    """Prompts to train on and to validate with, of one output each, as long as the settings allow; half is trained."""
     config: Any = case.outline().config
-    half = case.max_length // 2
+    settings = case.training
+    length = min(case.max_length, settings.tokens_per_batch or case.max_length)
+    half = length // 2
     end = [config.gmask_token_id, config.bos_token_id] if hasattr(config, "gmask_token_id") else []
     context = [*[_ANY_ID] * (half - len(end)), *end]
-    one = Feature("", Encoded.untrained(context), [[_ANY_ID] * (case.max_length - half)], [1.0])
-    return [one] * case.training.batch_size
+    one = Feature("", Encoded.untrained(context), [[_ANY_ID] * (length - half)], [1.0])
+    in_a_step = settings.batch_size or (settings.tokens_per_batch or length) // length
+    in_a_check = validation_size(settings) or max(1, settings.tokens_per_micro_batch // length)
+    return [one] * in_a_step, [one] * in_a_check
 
 
 @dataclass(frozen=True)
@@ -150,14 +153,14 @@ class _Weights:
         return self.weights + self.gradients + self.optimizer
 
     @classmethod
-    def of(cls, tuned: TunedModel, optimizer: str) -> _Weights:
+    def of(cls, tuned: TunedModel, training: TrainingSettings) -> _Weights:
         moving = tuned.trainable().values()
         return cls(
             tuned.num_trainable(),
             tuned.num_parameters(),
             _num_bytes([*tuned.model.parameters(), *tuned.model.buffers()]),
             _num_bytes(moving),
-            tuned.num_trainable() * OPTIMIZER_BYTES[optimizer],
+            optimizer_bytes(tuned, training),
         )
 
 
@@ -165,8 +168,8 @@ def _num_bytes(tensors: Iterable[torch.Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def _memory(of: _Weights, passed: PassMemory | None) -> MemoryEstimate:
-    loading = of.num_parameters * _LOADED_BYTES
+def _memory(of: _Weights, passed: PassMemory | None, loaded_in: torch.dtype) -> MemoryEstimate:
+    loading = of.num_parameters * loaded_in.itemsize
     step = None if passed is None else of.standing + passed.activations + passed.logits + passed.backward
     validation = None if passed is None else of.weights + of.optimizer + passed.validation
     return MemoryEstimate(

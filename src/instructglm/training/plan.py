@@ -33,6 +33,9 @@ class Plan(Protocol):
     def epoch(self, step: int) -> float:
         """Epochs done after `step` steps."""
 
+    def begin(self, epoch: int) -> int:
+        """The step with which an epoch begins (the first is 0), at the latest the one after the run's last."""
+
     def indices(self, step: int) -> list[int]:
         """The prompts of step `step` (the first is 0)."""
 
@@ -55,6 +58,9 @@ class PromptPlan:
 
     def epoch(self, step: int) -> float:
         return step / self.steps_per_epoch
+
+    def begin(self, epoch: int) -> int:
+        return epoch * self.steps_per_epoch
 
     def indices(self, step: int) -> list[int]:
         epoch, index = divmod(step, self.steps_per_epoch)
@@ -101,6 +107,9 @@ class TokenPlan:
     def epoch(self, step: int) -> float:
         index, inside = self._locate(step)
         return index + inside / (self._ends[index + 1] - self._ends[index]) if inside else float(index)
+
+    def begin(self, epoch: int) -> int:
+        return self._ends[epoch]
 
     def indices(self, step: int) -> list[int]:
         index, inside = self._locate(step)

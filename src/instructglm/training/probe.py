@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -13,13 +16,21 @@ from instructglm.core.progress import Progress
 from instructglm.data.features import Feature
 from instructglm.models.memory import PeakMemory, device_memory
 from instructglm.report.estimate import Probe
-from instructglm.training.batches import Batch, micro_batches
+from instructglm.training.batches import Batch
 from instructglm.training.loss import arithmetic, has_plain_head, weighted_count, weighted_nats
 from instructglm.training.monitor import num_checks
 from instructglm.training.optimizers import make_optimizer
 from instructglm.training.plan import make_plan
 from instructglm.training.setting import Setting
-from instructglm.training.workload import VALIDATION_FACTOR, largest_batch, num_tokens, workload
+from instructglm.training.workload import (
+    largest_batch,
+    longest_alone,
+    longest_step,
+    most_sequences,
+    passes,
+    validation_passes,
+    workload,
+)
 from instructglm.tuning import TunedModel
 
 _TIMED_STEPS = 3
@@ -43,39 +54,67 @@ def probe(
         RunError: not even one sequence at a time fits.
         OutOfMemoryError: likewise, on an accelerator.
     """
-    trial = _Trial(tuned, train_features, settings, setting)
-    longest = sorted(train_features, key=num_tokens, reverse=True)[: settings.batch_size]
-    bound = sum(sorted((len(feature.outputs) for feature in train_features), reverse=True)[: settings.batch_size])
-    wanted = min(settings.micro_batch_size, bound)
+    limit = _Limit.of(train_features, settings, packed=setting.packed)
+    trial = _Trial(tuned, train_features, settings, setting, limit.name)
     fitting = _Fitting(trial, peak)
-    trial.step(longest, 1)  # the optimizer's state is there from now on
-    progress.say("probe: looking for the largest micro_batch_size")
-    largest = largest_that_fits(fitting, wanted, bound)
+    trial.step(longest_step(train_features, settings), limit.first)  # the optimizer's state is there from now on
+    progress.say(f"probe: looking for the largest {limit.name}")
+    largest = largest_that_fits(fitting, limit.wanted, limit.bound, limit.first)
     if not largest:
         raise RunError("not even one sequence at a time fits into memory", hint="Lower data.max_length.")
-    size = min(wanted, largest)
-    progress.say(f"probe: {_TIMED_STEPS} steps at micro_batch_size {size}")
+    size = min(limit.wanted, largest)
+    progress.say(f"probe: {_TIMED_STEPS} steps at {limit.name} {size}")
+    if settings.eval_metrics and validation_features:
+        progress.say("probe: the time of the task metrics (training.eval_metrics) is not measured, and not counted")
     tokens, seconds = trial.timed_steps(size)
     whole = workload(train_features, settings, setting.seed, packed=setting.packed)
     return Probe(
-        micro_batch_size=size,
+        setting=limit.name,
+        value=size,
         num_timed_steps=_TIMED_STEPS,
         input_tokens_per_s=tokens / seconds,
         peak_memory=fitting.peaks[size],
         memory_measure=peak.measure,
-        largest_micro_batch_size=largest,
-        num_step_sequences=bound,
+        largest=largest,
+        whole_step=limit.bound,
         training_s=whole.num_input_tokens / tokens * seconds,
         validation_s=trial.validation_seconds(validation_features) * num_checks(settings.eval_steps, whole.num_steps),
     )
 
 
-def largest_that_fits(fits: Callable[[int], bool], wanted: int, bound: int) -> int:
-    """The largest size from 1 to `bound` that fits, 0 if none does; doubled, then bisected.
+_Name = Literal["micro_batch_size", "tokens_per_micro_batch"]
 
-    `wanted` is tried on the way up. What fits is supposed to fit in any smaller size.
+
+@dataclass(frozen=True)
+class _Limit:
+    """The setting that limits a forward pass, and between what its value is looked for."""
+
+    name: _Name
+    first: int
+    """With which every pass is as small as it can be."""
+    wanted: int
+    """By the settings."""
+    bound: int
+    """With which the largest step is one pass."""
+
+    @classmethod
+    def of(cls, features: Sequence[Feature], settings: TrainingSettings, *, packed: bool) -> _Limit:
+        if settings.micro_batch_size is not None:
+            bound = most_sequences(features, settings)
+            return cls("micro_batch_size", 1, min(settings.micro_batch_size, bound), bound)
+        first = longest_alone(features, packed=packed)
+        unlimited = settings.model_copy(update={"tokens_per_micro_batch": sys.maxsize})
+        bound = largest_batch(features, unlimited, 0, packed=packed).input_ids.numel()
+        return cls("tokens_per_micro_batch", first, min(max(first, settings.tokens_per_micro_batch), bound), bound)
+
+
+def largest_that_fits(fits: Callable[[int], bool], wanted: int, bound: int, first: int = 1) -> int:
+    """The largest size from `first` to `bound` that fits, 0 if none does; doubled, then bisected.
+
+    `wanted` is tried on the way up. What fits is supposed to fit in any smaller
+    size. What is found is at most `first` from the largest.
     """
-    good, size = 0, 1
+    good, size = 0, first
     while fits(size):
         good = size
         if good == bound:
@@ -84,7 +123,7 @@ def largest_that_fits(fits: Callable[[int], bool], wanted: int, bound: int) -> i
         if good < wanted < size:
             size = wanted
     bad = size
-    while bad - good > 1:
+    while bad - good > first:
         middle = (good + bad) // 2
         good, bad = (middle, bad) if fits(middle) else (good, middle)
     return good
@@ -100,15 +139,16 @@ class _Fitting:
         self._on_cpu = trial.setting.device.type == "cpu"
         self._start = peak.held
         self._room = MOST * device_memory(trial.setting.device).available
-        self._last = 1
+        self._tokens = 0  # of the last pass, padding counted
 
     def __call__(self, size: int) -> bool:
-        if self._on_cpu and self._grown() / self._last * size > self._room:
+        tokens = self._trial.largest(size).input_ids.numel()
+        if self._on_cpu and self._grown() / (self._tokens or tokens) * tokens > self._room:
             return False
         if not self._tried(size):
             self._trial.give_up()  # and not while the error holds on to what was there
             return False
-        self.peaks[size], self._last = self._peak.bytes, size
+        self.peaks[size], self._tokens = self._peak.bytes, tokens
         return True
 
     def _tried(self, size: int) -> bool:
@@ -126,9 +166,14 @@ class _Trial:
     """A model in training that keeps nothing of it."""
 
     def __init__(
-        self, tuned: TunedModel, features: Sequence[Feature], settings: TrainingSettings, setting: Setting
+        self,
+        tuned: TunedModel,
+        features: Sequence[Feature],
+        settings: TrainingSettings,
+        setting: Setting,
+        limit: _Name,
     ) -> None:
-        self.setting = setting
+        self.setting, self._limit = setting, limit
         self._tuned, self._features, self._settings = tuned, features, settings
         if settings.gradient_checkpointing:
             tuned.checkpoint_gradients()
@@ -136,7 +181,7 @@ class _Trial:
         self._plan = make_plan([feature.num_tokens for feature in features], settings, setting.seed)
         tuned.model.eval()
         with arithmetic(setting.device, setting.dtype):
-            shortest = self._batches([min(features, key=num_tokens)], 1)[0]
+            shortest = self._batches([min(features, key=lambda feature: feature.num_tokens)], 1)[0]
             self._plain_head = has_plain_head(tuned.model, shortest.to(setting.device))
 
     def step(self, features: Sequence[Feature], size: int) -> int:
@@ -163,13 +208,15 @@ class _Trial:
 
     def largest_pass(self, size: int) -> None:
         """Forward and backward over the largest batch of this size, with all gradients there."""
-        settings = self._settings.model_copy(update={"micro_batch_size": size})
-        batch = largest_batch(self._features, settings, self.setting.pad_id, packed=self.setting.packed)
         self._tuned.model.train()
         for weight in self._tuned.trainable().values():
             weight.grad = torch.zeros_like(weight)
-        self._backward(batch, 1.0)
+        self._backward(self.largest(size), 1.0)
         self._optimizer.zero_grad(set_to_none=True)
+
+    def largest(self, size: int) -> Batch:
+        """The largest batch of this size that may come."""
+        return largest_batch(self._features, self._limited(size), self.setting.pad_id, packed=self.setting.packed)
 
     def give_up(self) -> None:
         """Have an accelerator's memory back."""
@@ -178,7 +225,7 @@ class _Trial:
 
     def validation_seconds(self, features: Sequence[Feature]) -> float:
         """Of one check, from some of its batches."""
-        batches = self._batches(features, VALIDATION_FACTOR * self._settings.micro_batch_size) if features else []
+        batches = validation_passes(features, self._settings, self.setting.pad_id, packed=self.setting.packed)
         some = batches[:_TIMED_VALIDATION]
         self._tuned.model.eval()
         started = time.perf_counter()
@@ -193,7 +240,10 @@ class _Trial:
         return [self._features[index] for index in self._plan.indices(step % self._plan.num_steps)]
 
     def _batches(self, features: Sequence[Feature], size: int) -> list[Batch]:
-        return micro_batches(features, size, self.setting.pad_id, packed=self.setting.packed)
+        return passes(features, self._limited(size), self.setting.pad_id, packed=self.setting.packed)
+
+    def _limited(self, size: int) -> TrainingSettings:
+        return self._settings.model_copy(update={self._limit: size})
 
     def _nats(self, batch: Batch) -> torch.Tensor:
         with arithmetic(self.setting.device, self.setting.dtype):

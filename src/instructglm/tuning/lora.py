@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
@@ -33,9 +36,27 @@ def apply_lora(model: PreTrainedModel, settings: LoraTuning, *, dtype: torch.dty
     )
     with torch.random.fork_rng():
         torch.manual_seed(derived_seed(seed, "lora"))
-        adapted: PeftModel = get_peft_model(model, config)
+        with _drawn_in_float32(model, config):
+            adapted: PeftModel = get_peft_model(model, config)
     settle_dtypes(adapted, dtype)
     return TunedModel(adapted, "adapter", lr_ratios=_lr_ratios(adapted, settings.loraplus_lr_ratio))
+
+
+@contextmanager
+def _drawn_in_float32(model: PreTrainedModel, config: LoraConfig) -> Iterator[None]:
+    """Within the block, linear layers have float32 weights in shape only: PEFT rounds what it draws to their dtype.
+
+    DoRA looks at the numbers in them, and has the weights themselves.
+    """
+    linear = [] if config.use_dora else [module for module in model.modules() if isinstance(module, nn.Linear)]
+    weights = {module.weight: module.weight.data for module in linear if module.weight.is_floating_point()}
+    for weight, data in weights.items():
+        weight.data = data.new_zeros((), dtype=torch.float32).expand(data.shape)
+    try:
+        yield
+    finally:
+        for weight, data in weights.items():
+            weight.data = data
 
 
 def _lr_ratios(model: PeftModel, ratio: float) -> dict[str, float]:
