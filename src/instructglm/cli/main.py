@@ -7,10 +7,8 @@ ours and keeps its traceback.
 
 from __future__ import annotations
 
-import logging
 import signal
 import sys
-import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
@@ -21,6 +19,7 @@ from typer.core import TyperGroup
 
 from instructglm.cli import chat, config, data, env, estimate, init, run
 from instructglm.cli.streams import drop_output, is_full, open_closed_streams
+from instructglm.core.advice import drop_advice
 from instructglm.core.errors import InstructGLMError, Terminated
 
 _EXTRAS = {
@@ -35,9 +34,6 @@ _EXTRAS = {
     "safetensors",
 }
 _GO_ON = "what is finished stays. Run the same command again to go on from there."
-# On some processors every import of bitsandbytes advises to install a kernel for answers of 4-bit models, which we keep
-# in the layout that trains (models/quantization.py).
-_BITSANDBYTES_ON_CPU, _ADVERTISED = "bitsandbytes.backends.cpu.ops", "gemm_4bit_forward"
 _CLOSED_PIPE = 141  # what a shell shows for a program that SIGPIPE ended
 
 
@@ -98,8 +94,7 @@ app.add_typer(config.app, name="config")
 
 def main() -> None:
     """The console script."""
-    warnings.filterwarnings("ignore", category=FutureWarning)  # libraries to each other, not to our user
-    logging.getLogger(_BITSANDBYTES_ON_CPU).addFilter(lambda record: _ADVERTISED not in record.getMessage())
+    drop_advice()
     open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without our characters

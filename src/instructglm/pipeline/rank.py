@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
-import warnings
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from instructglm.config.experiment import Experiment
+from instructglm.core.advice import drop_advice
 from instructglm.core.progress import SilentProgress, console_progress
 from instructglm.core.workspace import Workspace
 from instructglm.models.hardware import choose_device
@@ -47,7 +47,7 @@ def train_in_processes(
 
 def main() -> None:
     """Do this process's share; only the first speaks."""
-    warnings.filterwarnings("ignore", category=FutureWarning)  # libraries to each other, not to our user
+    drop_advice()
     heed_signals()
     with reported():
         assignment = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
