@@ -15,7 +15,6 @@ from instructglm.core.progress import SilentProgress, console_progress
 from instructglm.core.workspace import Workspace
 from instructglm.models.hardware import choose_device
 from instructglm.pipeline.job import Job
-from instructglm.pipeline.training_run import train_into
 from instructglm.training.distributed.failures import reported
 from instructglm.training.distributed.fleet import Fleet
 from instructglm.training.distributed.launch import launch
@@ -48,6 +47,8 @@ def train_in_processes(
 def main() -> None:
     """Do this process's share; only the first speaks."""
     drop_advice()
+    from instructglm.pipeline.training_run import train_into  # imports what gives advice
+
     heed_signals()
     with reported():
         assignment = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
