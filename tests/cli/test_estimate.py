@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,45 @@ def test_a_probe_tells_time_and_cost_and_leaves_no_run(ask: Any, experiment: Pat
     assert "resident set, sampled" in shown
     assert "largest micro_batch_size  4; a step has no more" in shown
     assert "at 7200 an hour." in shown
+
+
+def test_a_budget_of_tokens_is_told_and_probed(ask: Any, experiment: Path) -> None:
+    changes = ("training.batch_size=null", "training.micro_batch_size=null", "training.tokens_per_batch=160")
+    changes += ("training.tokens_per_micro_batch=90", "training.eval_metrics={metrics: [accuracy]}")
+    done = ask("estimate", "--probe", "--json", *changes)
+    found = told(done)
+    assert "the task metrics (training.eval_metrics) is not measured" in done.err
+    assert found["probe"]["setting"] == "tokens_per_micro_batch"
+    assert found["probe"]["value"] <= 90 <= found["probe"]["largest"] <= found["probe"]["whole_step"] <= 160
+    assert ask("train", *changes).code == 0
+    run, work = card(experiment), found["estimate"]["workload"]
+    assert (work["num_steps"], work["num_input_tokens"]) == (run.num_steps, run.num_input_tokens)
+    assert work["num_trained_tokens"] == run.num_train_tokens
+
+
+def test_four_bits_are_told_without_activations_and_probed(ask: Any, experiment: Path) -> None:
+    pytest.importorskip("bitsandbytes")
+    changes = ("model.quantization_config={}", "model.dtype=bfloat16")
+    found = told(ask("estimate", "--probe", "--json", *changes))
+    assert list(found["estimate"]["missing"]) == ["memory.activations"]
+    assert found["estimate"]["memory"]["total"] is None
+    assert found["probe"]["peak_memory"] > 0
+    assert ask("train", *changes).code == 0
+    assert card(experiment).num_parameters == found["estimate"]["num_parameters"]
+    assert re.search(r"at most at once +not known", ask("estimate", *changes).out)
+
+
+def test_a_probe_compiles_where_training_does(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+
+    def compile_layers(tuned: Any, features: Any, setting: Any) -> None:
+        compiled.append((len(features), setting.packed))
+
+    monkeypatch.setattr("instructglm.pipeline.estimation_stage.compile_layers", compile_layers)
+    done = ask("estimate", "--probe", "--json", "training.torch_compile=true")
+    assert told(done)["probe"]["input_tokens_per_s"] > 0
+    assert compiled == [(told(ask("estimate", "--json"))["estimate"]["workload"]["num_prompts"], True)]
+    assert "compiling the layers" in done.err
 
 
 def test_without_data_the_rest_is_told(ask: Any) -> None:

@@ -41,6 +41,12 @@ def test_what_is_at_its_least_already_is_not_named() -> None:
     assert "To take less: lower data.max_length (it is 512); set model.dtype to bfloat16; " in message
 
 
+def test_where_tokens_limit_a_pass_they_are_named() -> None:
+    message = told(experiment(tokens_per_batch=2048, tokens_per_micro_batch=1024))
+    assert "To take less: lower training.tokens_per_micro_batch (it is 1024); " in message
+    assert "micro_batch_size" not in message
+
+
 def test_any_other_error_passes() -> None:
     with pytest.raises(RuntimeError, match="a bug"), memory_told(None, experiment()):
         raise RuntimeError("a bug")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import tiny_chatglm
 import torch
 
+from instructglm.config.model import Quantization
 from instructglm.config.training import TrainingSettings
 from instructglm.config.tuning import FreezeTuning, FullTuning, LoraTuning, PrefixTuning
 from instructglm.core.errors import ModelError
@@ -12,6 +14,7 @@ from instructglm.core.progress import SilentProgress
 from instructglm.data.features import Feature
 from instructglm.data.templates import Encoded
 from instructglm.models.loading import load, outline
+from instructglm.models.quantization import loading_in_few_bits
 from instructglm.training.estimate import Case, estimate
 from instructglm.training.loop import Setting, train
 from instructglm.training.optimizers import make_optimizer
@@ -52,7 +55,7 @@ def features(count: int = 11, end: tuple[int, ...] = ()) -> list[Feature]:
 
 
 def case(path, tuning, settings: TrainingSettings = SETTINGS, dtype=torch.float32, **changes) -> Case:
-    chosen = {"max_length": 64, "may_be_packed": True, "loading_dtype": dtype} | changes
+    chosen = {"max_length": 64, "may_be_packed": True, "loading_dtype": dtype, "quantization": None} | changes
     return Case(
         outline=lambda: outline(path, attn_implementation="sdpa"),
         tuning=tuning,
@@ -85,6 +88,41 @@ def test_what_stays_for_the_whole_run_is_foretold_to_the_byte(tiny_model, name, 
     buffers = sum(buffer.nbytes for buffer in tuned.model.buffers())
     assert told.memory.weights == sum(weight.nbytes for weight in tuned.model.parameters()) + buffers
     assert told.missing == {}
+
+
+@pytest.mark.parametrize("tuning", [LoraTuning(rank=4), LoraTuning(rank=4, use_dora=True, loraplus_lr_ratio=8.0)])
+@pytest.mark.parametrize("twice", [True, False], ids=["double", "single"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("family", ["llama", "chatglm"])
+def test_weights_of_four_bits_are_foretold_to_the_byte(tiny_model, tmp_path, family, dtype, twice, tuning):
+    pytest.importorskip("bitsandbytes")
+    if family == "chatglm":
+        tiny_chatglm.build(hidden_size=64, inner_hidden_size=128).save_pretrained(tmp_path)  # blocks of 64
+    place = tiny_model if family == "llama" else tmp_path
+    bits = Quantization(bnb_4bit_use_double_quant=twice)
+    told = estimate(case(place, tuning, dtype=dtype, quantization=bits), None)
+    model, _ = load(place, **loading_in_few_bits(bits, dtype, CPU))
+    tuned = METHODS["lora"](model, tuning, dtype=dtype, seed=3)
+    assert (told.num_parameters, told.num_trainable_parameters) == (tuned.num_parameters(), tuned.num_trainable())
+    kept = [*tuned.model.parameters(), *tuned.model.buffers()]
+    states = [weight.quant_state for weight in tuned.model.parameters() if hasattr(weight, "quant_state")]
+    for state in [*states, *(state.state2 for state in states if state.state2)]:
+        kept += [part for part in (state.absmax, state.code, state.offset) if part is not None]
+    assert len(states) > 7
+    assert told.memory.weights == sum(tensor.nbytes for tensor in kept)
+    assert told.memory.weights < told.memory.loading < 4 * told.num_parameters
+    assert told.memory.activations is told.memory.total is None
+    assert "--probe measures one" in told.missing["memory.activations"]
+
+
+@pytest.mark.parametrize("changes", [{"torch_compile": True}, {"optimizer": "adafactor"}, {"optimizer": "adamw_8bit"}])
+@pytest.mark.parametrize("tuning", [LoraTuning(rank=4, use_rslora=True), LoraTuning(rank=4, use_dora=True)])
+def test_variants_of_lora_optimizers_and_a_compiler_are_told_whole(tiny_model, changes, tuning):
+    told = estimate(case(tiny_model, tuning, SETTINGS.model_copy(update=changes)), features())
+    assert told.missing == {}
+    assert told.memory.activations > 0
+    tuned = METHODS["lora"](load(tiny_model)[0], tuning, dtype=torch.float32, seed=3)
+    assert told.num_trainable_parameters == tuned.num_trainable()
 
 
 @pytest.mark.parametrize("packed", [False, True])

@@ -30,6 +30,7 @@ def case_of(experiment: Experiment, pad_id: int) -> Case:
         device=device,
         dtype=dtype,
         loading_dtype=loading_dtype_of(experiment, dtype),
+        quantization=experiment.model.quantization_config,
         seed=experiment.seed,
         pad_id=pad_id,
         max_length=experiment.data.max_length,

@@ -29,7 +29,7 @@ class MemoryEstimate(Record):
     validation: int | None
     """Weights, optimizer state, and the largest pass of a validation check, of which nothing is kept."""
     loading: int
-    """Bytes at once while the model is loaded, in float32, before its frozen weights become smaller."""
+    """Bytes at once while the model is loaded, in a dtype that may be larger than the one its weights get."""
     total: int | None
     """The largest of the three: what the device has to have."""
 

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel
 
+from instructglm.config.model import Quantization
 from instructglm.config.training import TrainingSettings
 from instructglm.config.tuning import Tuning
 from instructglm.data.features import Feature
 from instructglm.data.templates import Encoded
 from instructglm.models.memory import device_memory
+from instructglm.models.quantization import bytes_in_few_bits, weights_in_few_bits
 from instructglm.report.estimate import Estimate, MemoryEstimate
 from instructglm.training.optimizer_bytes import optimizer_bytes
 from instructglm.training.packing import exchange_attention
@@ -36,6 +38,8 @@ class Case:
     dtype: torch.dtype
     loading_dtype: torch.dtype
     """Of the weights when they are loaded, whatever they become."""
+    quantization: Quantization | None
+    """Of the weights that do not move."""
     seed: int
     pad_id: int
     max_length: int
@@ -79,7 +83,7 @@ def estimate(
         packed=packed,
         num_rows=batch.input_ids.shape[0],
         num_row_tokens=batch.input_ids.shape[1],
-        memory=_memory(weights, None if isinstance(passed, Exception) else passed, case.loading_dtype),
+        memory=_memory(weights, None if isinstance(passed, Exception) else passed),
         device=case.device.type,
         device_memory=memory.total,
         device_memory_available=memory.available,
@@ -92,20 +96,22 @@ def _rehearsed(
     case: Case, rows: Sequence[Feature], watched: Sequence[Feature], packed: bool | None
 ) -> tuple[_Weights, bool, PassMemory | Exception]:
     """What stands for the whole run, whether rows are packed, and the largest pass, or why it cannot be played."""
-    tuned = _tuned(case)
-    weights = _Weights.of(tuned, case.training)
+    model = case.outline()
+    few_bits = {id(weight) for weight in weights_in_few_bits(model)} if case.quantization else set()
+    tuned = _tuned(case, model)
+    weights = _Weights.of(tuned, case, few_bits)
     wanted = case.may_be_packed if packed is None else packed
     possible = wanted and exchange_attention(tuned, rows) is None
     passed = _pass(case, tuned, rows, watched, possible)
     if packed is None and possible and isinstance(passed, Exception):  # a model that knows nothing of segments
-        possible, passed = False, _pass(case, _tuned(case), rows, watched, False)
+        possible, passed = False, _pass(case, _tuned(case, case.outline()), rows, watched, False)
     return weights, possible, passed
 
 
-def _tuned(case: Case) -> TunedModel:
+def _tuned(case: Case, model: PreTrainedModel) -> TunedModel:
     """The method applied to the model, on the meta device."""
     with torch.device("meta"):
-        tuned: TunedModel = METHODS[case.tuning.method](case.outline(), case.tuning, dtype=case.dtype, seed=case.seed)
+        tuned: TunedModel = METHODS[case.tuning.method](model, case.tuning, dtype=case.dtype, seed=case.seed)
     return tuned
 
 
@@ -118,6 +124,8 @@ def _pass(
     checkpointing = case.training.gradient_checkpointing
     if checkpointing and tuned.against_checkpointing:
         tuned.checkpoint_gradients()  # says what is wrong with the settings
+    if case.quantization:
+        return NotImplementedError("its layers of 4 bits compute in bitsandbytes; --probe measures one")
     try:
         return rehearse(tuned, batch, validation, case.device, case.dtype, gradient_checkpointing=checkpointing)
     except Exception as error:  # a model may ask its tensors for numbers, which these have not
@@ -147,29 +155,42 @@ class _Weights:
     weights: int
     gradients: int
     optimizer: int
+    loading: int
 
     @property
     def standing(self) -> int:
         return self.weights + self.gradients + self.optimizer
 
     @classmethod
-    def of(cls, tuned: TunedModel, training: TrainingSettings) -> _Weights:
-        moving = tuned.trainable().values()
+    def of(cls, tuned: TunedModel, case: Case, few_bits: set[int]) -> _Weights:
+        """`few_bits` are the ids of weights that will be quantized."""
+        weights, loading = _standing_and_loading(tuned, case, few_bits)
         return cls(
             tuned.num_trainable(),
             tuned.num_parameters(),
-            _num_bytes([*tuned.model.parameters(), *tuned.model.buffers()]),
-            _num_bytes(moving),
-            optimizer_bytes(tuned, training),
+            weights,
+            _num_bytes(tuned.trainable().values()),
+            optimizer_bytes(tuned, case.training),
+            loading,
         )
+
+
+def _standing_and_loading(tuned: TunedModel, case: Case, few_bits: set[int]) -> tuple[int, int]:
+    """Bytes of all weights as they stay, and at once while they are loaded: quantized ones one after the other."""
+    rest = [weight for weight in tuned.model.parameters() if id(weight) not in few_bits]
+    weights = _num_bytes([*rest, *tuned.model.buffers()])
+    if case.quantization is None:
+        return weights, tuned.num_parameters() * case.loading_dtype.itemsize
+    quantized = [weight.numel() for weight in tuned.model.parameters() if id(weight) in few_bits]
+    weights += sum(bytes_in_few_bits(number, case.quantization) for number in quantized)
+    return weights, weights + max(quantized, default=0) * case.dtype.itemsize
 
 
 def _num_bytes(tensors: Iterable[torch.Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def _memory(of: _Weights, passed: PassMemory | None, loaded_in: torch.dtype) -> MemoryEstimate:
-    loading = of.num_parameters * loaded_in.itemsize
+def _memory(of: _Weights, passed: PassMemory | None) -> MemoryEstimate:
     step = None if passed is None else of.standing + passed.activations + passed.logits + passed.backward
     validation = None if passed is None else of.weights + of.optimizer + passed.validation
     return MemoryEstimate(
@@ -181,6 +202,6 @@ def _memory(of: _Weights, passed: PassMemory | None, loaded_in: torch.dtype) -> 
         backward=None if passed is None else passed.backward,
         step=step,
         validation=validation,
-        loading=loading,
-        total=None if step is None or validation is None else max(step, validation, loading),
+        loading=of.loading,
+        total=None if step is None or validation is None else max(step, validation, of.loading),
     )

@@ -24,13 +24,12 @@ def optimizer_bytes(tuned: TunedModel, settings: TrainingSettings) -> int:
     """Of the whole state after a step, whatever device `tuned` is on."""
     arguments, of = settings.optim_args, OPTIMIZER_BYTES[settings.optimizer]
     embeddings = {id(module.weight) for module in tuned.model.modules() if isinstance(module, nn.Embedding)}
-    kept = 0
-    tables = 0
-    for weight in tuned.trainable().values():
-        exact = id(weight) in embeddings or weight.numel() < int(arguments.get("min_8bit_size", _MIN_8BIT_SIZE))
-        kept += of(weight.shape, arguments, exact)
-        tables = tables if exact else _TABLES.get(settings.optimizer, 0)
-    return kept + tables
+    least = int(arguments.get("min_8bit_size", _MIN_8BIT_SIZE))
+    weights = [
+        (weight.shape, id(weight) in embeddings or weight.numel() < least) for weight in tuned.trainable().values()
+    ]
+    tables = 0 if all(exact for _, exact in weights) else _TABLES.get(settings.optimizer, 0)
+    return tables + sum(of(shape, arguments, exact) for shape, exact in weights)
 
 
 def _floats(count: int, *, more: Callable[[_Arguments], int] = lambda _: 0) -> Callable[..., int]:
