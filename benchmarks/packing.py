@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float32"])
     parser.add_argument("--steps", type=int, default=8, help="timed optimizer steps")
     parser.add_argument("--batch", type=int, default=8, help="sequences an optimizer step and a forward pass")
+    parser.add_argument("--compile", action="store_true", help="our variants with layers compiled")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", default=sys.executable, help="the Python that has the other frameworks")
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
@@ -147,7 +148,14 @@ def opened(given: argparse.Namespace, *, packed: bool) -> Any:
     # padded at its best: what the program itself takes where it does not pack
     attention = "shared_prefix" if packed else "eager" if given.dtype == "bfloat16" else "sdpa"
     model, _ = load("embedded", attn_implementation=attention)
-    return METHODS["lora"](model, LoraTuning(), dtype=getattr(torch, given.dtype), seed=1)
+    tuned = METHODS["lora"](model, LoraTuning(), dtype=getattr(torch, given.dtype), seed=1)
+    if given.compile:
+        from instructglm.training.compilation import compile_layers
+        from instructglm.training.setting import Setting
+
+        setting = Setting(torch.device("cpu"), getattr(torch, given.dtype), 0, 1, packed)
+        compile_layers(tuned, read_features(given), setting)
+    return tuned
 
 
 def bare_loop(variant: str, features: list[Any], given: argparse.Namespace) -> dict[str, float]:

@@ -78,7 +78,7 @@ def measure(dtype: str, attention: str, micro: str, *, steps: int) -> dict[str, 
     clock = _Clock()
     with tempfile.TemporaryDirectory() as folder:
         train(tuned, features, [], experiment.training, setting, Path(folder), clock)
-    plan = make_plan(len(features), experiment.training, 17)
+    plan = make_plan([feature.num_tokens for feature in features], experiment.training, 17)
     batches = [
         batch
         for step in range(2, steps + 2)

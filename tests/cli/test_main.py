@@ -29,6 +29,7 @@ HEAVY = (
 )
 EXPERIMENT = "name: mood\ndata:\n  sources:\n    - path: a.jsonl\n"
 STAGES = (
+    ["estimate"],
     ["run"],
     ["train"],
     ["evaluate"],

@@ -57,9 +57,10 @@ def trained(encoded: Encoded) -> list[int]:
     return [label for label in encoded.labels if label != IGNORE_INDEX]
 
 
-def features(template, *examples, max_length=512, overlong="refuse"):
+def features(template, *examples, max_length=512, overlong="refuse", max_tokens=None):
     ledger = Ledger()
-    return encode_examples(examples, template, max_length=max_length, overlong=overlong, ledger=ledger), ledger
+    limits = {"max_length": max_length, "max_tokens": max_tokens}
+    return encode_examples(examples, template, overlong=overlong, ledger=ledger, **limits), ledger
 
 
 # --- what is trained -----------------------------------------------------------------------------------------------
@@ -213,6 +214,30 @@ def test_drop_notes_row_task_and_tokens(template):
     assert len(kept) == 1
     assert (entry.row, entry.reason, entry.action, entry.num_tokens) == ("f:9", "overlong", "dropped", length)
     assert (entry.task, entry.detail) == ("t", f"{length} tokens > 100")
+
+
+def test_a_prompt_with_all_its_outputs_may_have_so_many_tokens(template):
+    asked, short = example("Count.", "one", "one two", "one two three", row="f:9"), example("short", "x")
+    (whole, _), _ = features(template, asked, short)
+    exact, ledger = features(template, asked, short, max_tokens=whole.num_tokens)
+    assert (len(exact), len(ledger)) == (2, 0)
+    with pytest.raises(DataError) as caught:
+        features(template, asked, short, max_tokens=whole.num_tokens - 1)
+    assert caught.value.faults == (
+        f"f:9: {whole.num_tokens} tokens with all its outputs; training.tokens_per_batch is {whole.num_tokens - 1}",
+    )
+    kept, ledger = features(template, asked, short, max_tokens=whole.num_tokens - 1, overlong="drop")
+    (entry,) = ledger.entries
+    assert [feature.example_id for feature in kept] == [short.id]
+    assert (entry.row, entry.reason, entry.num_tokens) == ("f:9", "overlong", whole.num_tokens)
+    assert entry.detail == f"{whole.num_tokens} tokens > {whole.num_tokens - 1}"
+
+
+def test_a_prompt_is_cut_until_it_fits_with_all_its_outputs(template):
+    asked = example(LONG, "x", "一个长一点的回答", row="f:9")
+    (feature,), ledger = features(template, asked, max_tokens=140, overlong="truncate_prompt")
+    assert 140 - 12 < feature.num_tokens <= 140
+    assert [(entry.row, entry.action) for entry in ledger.entries] == [("f:9", "cut")]
 
 
 @pytest.mark.parametrize("max_length", [64, 65, 66, 67, 100, 163])

@@ -40,9 +40,21 @@ class TestOutputs:
         outputs = [{"text": "b", "weight": 2}, {"text": "c", "rating": 4.5, "annotator": "ann"}, "d"]
         assert only("alpaca", {"instruction": "a", "output": outputs}).outputs == (
             Output(text="b", weight=2.0),
-            Output(text="c", weight=4.5, annotator="ann"),
+            Output(text="c", weight=4.5, annotator="ann", ratings=(4.5,)),
             Output(text="d"),
         )
+
+    def test_several_people_may_rate_one_output(self):
+        outputs = [{"text": "b", "rating": [5, 2.5]}, {"text": "c", "rating": [], "weight": 3}]
+        assert only("alpaca", {"instruction": "a", "output": outputs}).outputs == (
+            Output(text="b", weight=3.75, ratings=(5.0, 2.5)),
+            Output(text="c", weight=3.0),
+        )
+
+    def test_every_wrong_number_is_named(self):
+        output = {"text": "b", "weight": -1, "rating": [4, "5", 0]}
+        faults = read("alpaca", {"instruction": "a", "output": output})
+        assert [fault.field for fault in faults] == ["output.weight", "output.rating[1]", "output.rating[2]"]
 
     @pytest.mark.parametrize(
         ("output", "field", "found"),

@@ -7,19 +7,21 @@ from pathlib import Path
 import pytest
 
 from instructglm.config.data import DataSettings, Limit, RatingsSource, RowSource, SourceBase, SplitSettings
+from instructglm.config.distributed import Distributed
 from instructglm.config.document import parse
 from instructglm.config.evaluation import EvaluationSettings, OtherModel
 from instructglm.config.experiment import Experiment
 from instructglm.config.keys import branches, words_of
-from instructglm.config.model import ModelSettings
+from instructglm.config.model import ModelSettings, Quantization
 from instructglm.config.section import Section
-from instructglm.config.training import EarlyStopping, TrainingSettings
+from instructglm.config.training import EarlyStopping, EvalMetrics, TrainingSettings
 from instructglm.config.tuning import FreezeTuning, FullTuning, LoraTuning, PrefixTuning
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "experiment.md"
 TABLES: dict[str, type[Section]] = {
     "Top": Experiment,
     "model": ModelSettings,
+    "model.quantization_config": Quantization,
     "data": DataSettings,
     "data.sources, every source": SourceBase,
     "data.sources, rows": RowSource,
@@ -31,7 +33,9 @@ TABLES: dict[str, type[Section]] = {
     "tuning, freeze": FreezeTuning,
     "tuning, prefix": PrefixTuning,
     "training": TrainingSettings,
+    "training.eval_metrics": EvalMetrics,
     "training.early_stopping": EarlyStopping,
+    "training.distributed": Distributed,
     "evaluation": EvaluationSettings,
     "evaluation.models, others": OtherModel,
 }

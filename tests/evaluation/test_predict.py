@@ -138,6 +138,14 @@ def test_equal_calls_give_equal_bits(predictor, mixed):
     assert predictions(predictor) == mixed
 
 
+def test_without_written_answers_closed_items_keep_their_likelihoods_and_open_ones_their_answers(predictor, mixed):
+    found = predict(predictor, MIXED, SETTINGS, DATA, SilentProgress(), closed_in_writing=False)
+    assert [one.choice_logprobs for one in found] == [one.choice_logprobs for one in mixed]
+    for example, one, whole in zip(MIXED, found, mixed, strict=True):
+        written = ("", 0, "none") if example.choices else (whole.text, whole.num_tokens, whole.finish_reason)
+        assert (one.text, one.num_tokens, one.finish_reason) == written
+
+
 def test_an_answer_stops_at_each_of_the_stop_tokens(predictor):
     """A head that always says the same stop token: one token, no text."""
     model = copy.deepcopy(predictor.model)

@@ -88,6 +88,55 @@ def test_packing_changes_nothing(tiny_model, tmp_path, settings, micro):
     assert_close(weights, packed[2], rtol=0, atol=1e-5)
 
 
+def gradients(model, batches) -> tuple[float, dict[str, torch.Tensor]]:
+    """Of one step's loss, summed over its forward passes."""
+    total = weighted_count(batches)
+    loss = sum(backward(weighted_nats(model, batch) / total) for batch in batches)
+    found = {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
+    model.zero_grad(set_to_none=True)
+    return loss, found
+
+
+def backward(loss: torch.Tensor) -> float:
+    loss.backward()
+    return loss.item()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+@pytest.mark.parametrize("limits", [{"size": 1}, {"size": 3}, {"max_tokens": 1}, {"max_tokens": 50}])
+def test_forward_passes_of_any_size_sum_to_the_same_loss_and_gradients(tiny_model, packed, limits):
+    model = load(tiny_model)[0].double()  # so that what is left is the loss in float32
+    if packed:
+        model.set_attn_implementation("shared_prefix")
+    whole = micro_batches(features(), None, PAD, packed=packed)
+    cut = micro_batches(features(), limits.get("size"), PAD, packed=packed, max_tokens=limits.get("max_tokens"))
+    assert (len(whole), len(cut) > 2) == (1, True)
+    (loss, expected), (other, found) = gradients(model, whole), gradients(model, cut)
+    assert other == pytest.approx(loss, rel=1e-6)
+    assert found.keys() == expected.keys()
+    for name, gradient in expected.items():
+        apart = torch.linalg.vector_norm(found[name] - gradient) / torch.linalg.vector_norm(gradient)
+        assert apart < 1e-6, name
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_steps_of_tokens_train_alike_packed_or_padded_and_in_any_pass(tiny_model, tmp_path, packed):
+    by_tokens = {"batch_size": None, "tokens_per_batch": 120, "adam_epsilon": 1e-3}
+    by_tokens |= {"num_train_epochs": 3, "micro_batch_size": None}
+    losses, norms, weights = run(tiny_model, tmp_path / "whole", LoraTuning(rank=4), **by_tokens)
+    other = run(tiny_model, tmp_path / "cut", LoraTuning(rank=4), packed=packed, tokens_per_micro_batch=40, **by_tokens)
+    assert losses[-1] < losses[0]
+    assert_close(losses, other[0], rtol=1e-5, atol=1e-6)
+    assert_close(norms, other[1], rtol=1e-4, atol=1e-6)
+    assert_close(weights, other[2], rtol=0, atol=1e-5)
+    read = [line for line in read_metrics(tmp_path / "whole" / "metrics.jsonl") if "grad_norm" in line]
+    assert read[-1]["epoch"] == 3
+    counted = [line for line in read_metrics(tmp_path / "cut" / "metrics.jsonl") if "grad_norm" in line]
+    if packed:
+        assert all(line["num_input_tokens"] <= 120 for line in counted)
+        assert sum(line["num_input_tokens"] for line in counted) == 3 * sum(one.num_tokens for one in features())
+
+
 def test_loss_does_not_depend_on_padding_side_or_length(tiny_model):
     model, _ = load(tiny_model)
     sequences = flatten(features())

@@ -19,6 +19,11 @@ _ORDERS = {
     "the model first": "from instructglm.models.chatglm.modeling import ChatGLMForCausalLM",
     "the config first": "from instructglm.models.chatglm.configuration import ChatGLMConfig",
     "the door first": "from instructglm.models import load",
+    "another model first": "import instructglm\nfrom transformers import LlamaForCausalLM",
+    "layers first": "import instructglm\nimport transformers.modeling_layers",
+    "masks first": "import instructglm\nimport transformers.masking_utils\nfrom transformers import GlmForCausalLM",
+    "the trainer first": "import instructglm\nfrom transformers import Trainer",
+    "adapters first": "import instructglm\nimport peft",
     "twice": "import importlib, instructglm\nimportlib.reload(instructglm)",
 }
 

@@ -18,6 +18,8 @@ from instructglm.report.contents import (
     CurvePoint,
     DataCard,
     Environment,
+    Gap,
+    MetricCurve,
     Report,
     Sample,
     SourceCard,
@@ -25,6 +27,7 @@ from instructglm.report.contents import (
     TaskCard,
     TrainingCard,
 )
+from instructglm.report.estimate import Estimate, MemoryEstimate, Workload
 
 BASE_SCORE, TUNED_SCORE = 0.641, 0.883
 HOSTILE = (
@@ -200,6 +203,50 @@ def training_card(num_steps: int = 120) -> TrainingCard:
             "lr_scheduler_type": "cosine",
             "early_stopping": {"patience": 3},
         },
+        gap=Gap(step=84, train_loss=0.371, validation_loss=0.367, num_steps=12),
+        metric_curves=(
+            MetricCurve(metric="accuracy", num_items=100, steps=(0, 60, 120), values=(0.62, 0.81, 0.84)),
+            MetricCurve(metric="macro_f1", num_items=90, steps=(0, 60, 120), values=(0.55, 0.8, 0.8)),
+        ),
+    )
+
+
+def estimate() -> Estimate:
+    """Of the run of `training_card`."""
+    return Estimate(
+        method="lora",
+        dtype="bfloat16",
+        num_trainable_parameters=2_442_240,
+        num_parameters=136_957_248,
+        packed=True,
+        num_rows=1,
+        num_row_tokens=4096,
+        memory=MemoryEstimate(
+            weights=278_799_232,
+            gradients=9_768_960,
+            optimizer=19_537_920,
+            activations=4_319_299_585,
+            logits=201_160_015,
+            backward=0,
+            step=4_828_565_712,
+            validation=998_337_152,
+            loading=547_828_992,
+            total=4_828_565_712,
+        ),
+        device="cpu",
+        device_memory=25_276_518_400,
+        device_memory_available=23_258_488_832,
+        workload=Workload(
+            num_prompts=800,
+            num_sequences=812,
+            num_input_tokens_per_epoch=50_000,
+            num_trained_tokens_per_epoch=2_000,
+            num_steps_per_epoch=50,
+            num_steps=150,
+            num_input_tokens=150_000,
+            num_trained_tokens=6_000,
+        ),
+        missing={},
     )
 
 
@@ -423,8 +470,16 @@ def hostile_report() -> Report:
     return report.model_copy(update={"data": data, "environment": place, "definitions": {nasty: nasty}})
 
 
+def estimated_card(told: Estimate, **measured: object) -> TrainingCard:
+    return training_card().model_copy(update={"estimate": told, **measured})
+
+
 REPORTS: dict[str, Callable[[], Report]] = {
     "ordinary": make_report,
+    "estimated": lambda: make_report(
+        training=estimated_card(estimate(), peak_memory=5_100_000_000, memory_measure="resident")
+    ),
+    "half_estimated": lambda: make_report(training=estimated_card(estimate().model_copy(update={"workload": None}))),
     "no_difference": lambda: make_report(real=False),
     "no_training": lambda: make_report(with_training=False, with_open=False, with_agreement=False),
     "three_models": lambda: make_report(models=("base", "tuned", "qwen-0.5b")),

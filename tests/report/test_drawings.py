@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instructglm.report import ratings, svg
-from instructglm.report.contents import Confusion, CurvePoint, TrainingCard
-from instructglm.report.curves import learning_curves, smoothed, thinned
+from instructglm.report.contents import Confusion, CurvePoint, MetricCurve, TrainingCard
+from instructglm.report.curves import chance, learning_curves, metric_curve, smoothed
 from instructglm.report.matrices import side_by_side
+from instructglm.report.plot import thinned
 
 FIGURES = st.floats(-1e6, 1e6, allow_nan=False).map(lambda value: round(value, 4))
 
@@ -38,10 +39,11 @@ def test_a_running_mean_stays_within_its_curve_and_thinning_keeps_the_ends(losse
     mean = smoothed(curve)
     assert len(mean) == (len(curve) if len(curve) >= 40 else 0)
     assert all(min(losses) - 1e-9 <= point.loss <= max(losses) + 1e-9 for point in mean)
-    few = thinned(curve)
+    points = list(enumerate(losses))
+    few = thinned(points)
     assert len(few) <= 401
-    assert few[:1] == curve[:1]
-    assert few[-1:] == curve[-1:]
+    assert few[:1] == points[:1]
+    assert few[-1:] == points[-1:]
 
 
 def training(curve: tuple[CurvePoint, ...], validation: tuple[CurvePoint, ...], best_step: int) -> TrainingCard:
@@ -70,6 +72,19 @@ def test_every_point_lies_inside_the_picture() -> None:
     assert len(points) == 59 + 59 + 9
     assert all(0 <= float(x) <= 860 and 0 <= float(y) <= 280 for x, y in points)
     assert "chosen: step 57" in drawing
+
+
+def test_a_metric_is_drawn_in_percent_with_every_check_and_the_chosen_one() -> None:
+    curve = MetricCurve(metric="macro_f1", num_items=100, steps=(0, 20, 40), values=(0.25, 0.7, 0.65))
+    drawing = metric_curve(training((), (), best_step=20), curve, 420)
+    points = [point.split(",") for point in re.findall(r'points="([^"]+)"', drawing)[0].split()]
+    assert len(points) == 3
+    assert float(points[0][1]) > float(points[2][1]) > float(points[1][1]), "the higher the figure, the higher the dot"
+    assert drawing.count('r="3"') == 3
+    assert drawing.count('r="6"') == 1
+    assert "Macro F1, % of 100" in drawing
+    assert ">70</text>" in drawing or ">80</text>" in drawing
+    assert chance(curve) == "10"
 
 
 def test_nothing_finite_draws_nothing() -> None:

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from instructglm.report.contents import Report
+from instructglm.report.contents import Report, TrainingCard
 from instructglm.report.html import render_html
 from instructglm.report.visible import inert, visible
 
@@ -143,6 +143,14 @@ def test_losses_that_cannot_be_drawn_are_counted(named: dict[str, Callable[[], R
     assert "1 losses were not finite" in Page(render_html(named["broken_losses"]())).text
 
 
+def test_the_gap_and_task_metrics_stand_under_the_curves(named: dict[str, Callable[[], Report]]) -> None:
+    html = Page(render_html(named["ordinary"]())).text
+    assert "Gap at step 84: -0.004 nats (validation 0.367, train 0.371 on average over the 12 steps" in html
+    assert "Accuracy, % of 100" in html
+    assert "Macro F1, % of 90" in html
+    assert "A share of 90 is off by up to 10 points" in html
+
+
 def test_every_sample_stands_in_the_page_without_scripts(report: Report, html: str) -> None:
     articles = [a for tag, a in Page(html).tags if tag == "article" and a.get("class") == "item"]
     assert len(articles) == len(report.samples)
@@ -164,3 +172,29 @@ def test_a_dataset_that_is_all_test_items_can_be_shown(build: Callable[..., Repo
     data = report.data.model_copy(update={"tasks": (card,)})
     shown = Page(render_html(report.model_copy(update={"data": data}))).text
     assert re.search(r"Training examples\S*\s*0\s", shown)
+
+
+def test_what_was_told_stands_beside_what_it_took(named: dict[str, Callable[[], Report]]) -> None:
+    shown = " ".join(Page(render_html(named["estimated"]())).text.split())
+    assert "Estimated估计Measured实测" in shown
+    assert "Tokens read读入词元数150,000148,220" in shown
+    assert "Memory at most内存峰值4.5 GiB4.7 GiB" in shown
+    assert "Training time训练用时–4 min 12 s" in shown  # nobody guesses a time
+    assert "by how much the process grew" in shown
+
+
+def test_what_was_not_told_is_a_dash_and_old_runs_have_no_such_table(named: dict[str, Callable[[], Report]]) -> None:
+    shown = " ".join(Page(render_html(named["half_estimated"]())).text.split())
+    assert "Steps步数–120" in shown
+    assert "Memory at most内存峰值4.5 GiB–" in shown
+    assert "Estimate and reality" not in render_html(named["ordinary"]())
+
+
+def test_a_card_from_before_there_were_estimates_is_read(named: dict[str, Callable[[], Report]]) -> None:
+    card = named["ordinary"]().training
+    assert card is not None
+    old = card.model_dump(mode="json", exclude={"estimate", "peak_memory", "memory_measure"})
+    assert TrainingCard.model_validate(old) == card
+    new = named["estimated"]().training
+    assert new is not None
+    assert TrainingCard.model_validate_json(new.model_dump_json()) == new

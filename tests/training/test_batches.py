@@ -71,6 +71,21 @@ def test_micro_batches_hold_every_sequence_once(conversations, size):
     assert weighted_count(packed) == pytest.approx(weighted_count(padded))
 
 
+@given(st.lists(CONVERSATION, min_size=1, max_size=9), st.integers(1, 60), st.sampled_from([None, 3]))
+def test_a_forward_pass_holds_so_many_tokens_or_one_prompt(conversations, most, size):
+    features = [
+        Feature(str(place), encoded, [[7] * (1 + place % 2)] * (1 + place % 3), [1.0] * (1 + place % 3))
+        for place, encoded in enumerate(conversations)
+    ]
+    packed = micro_batches(features, size, PAD, packed=True, max_tokens=most)
+    padded = micro_batches(features, size, PAD, packed=False, max_tokens=most)
+    assert all(batch.num_tokens() <= most or len(batch.segments.examples) == 1 for batch in packed)
+    assert all(batch.input_ids.numel() <= most or len(batch.input_ids) == 1 for batch in padded)
+    assert sum(batch.num_tokens() for batch in packed) == sum(feature.num_tokens for feature in features)
+    assert sum(len(batch.input_ids) for batch in padded) == sum(len(feature.outputs) for feature in features)
+    assert len(micro_batches(features, None, PAD, packed=True)) == 1
+
+
 @given(st.lists(CONVERSATION, min_size=1, max_size=5))
 def test_a_packed_row_holds_every_prompt_once_and_every_label(conversations):
     features = [

@@ -83,6 +83,14 @@ def test_what_a_packed_row_cannot_give_is_found_out(kind, changes, reason, dtype
     assert model.model.config._attn_implementation == before
 
 
+def test_a_window_in_the_text_part_of_a_model_that_also_sees():
+    vision = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    config = AutoConfig.for_model("gemma3", text_config=SIZES | {"sliding_window": 4}, vision_config=vision)
+    assert not hasattr(config, "sliding_window")
+    model = TunedModel(AutoModelForCausalLM.from_config(config), "model")
+    assert packed(model, features()) == "its sliding_window is 4 tokens, and a sequence has 12"
+
+
 @pytest.mark.parametrize(
     ("kind", "changes", "plain"),
     [("llama", {}, True), ("gemma2", {}, False), ("granite", {"logits_scaling": 4.0}, False), ("mamba", {}, False)],

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -31,12 +33,16 @@ CPU = Setting(torch.device("cpu"), torch.float32, 0, seed=5)
 SETTINGS = TrainingSettings(
     num_train_epochs=4, batch_size=4, micro_batch_size=2, learning_rate=1e-3, eval_steps=5, save_steps=3
 )
+BY_TOKENS = TrainingSettings(
+    num_train_epochs=4, tokens_per_batch=40, tokens_per_micro_batch=20, learning_rate=1e-3, eval_steps=5, save_steps=3
+)
 
 SCRIPT = """
 import sys
 from pathlib import Path
-from tests_resume import one_run
-one_run(Path(sys.argv[1]), Path(sys.argv[2]))
+import tests_resume
+settings = getattr(tests_resume, sys.argv[3])
+tests_resume.one_run(Path(sys.argv[1]), Path(sys.argv[2]), settings)
 """
 
 
@@ -63,10 +69,10 @@ def losses(folder: Path) -> list[tuple]:
     ]
 
 
-def start(model_folder: Path, folder: Path) -> subprocess.Popen:
+def start(model_folder: Path, folder: Path, settings: str = "SETTINGS") -> subprocess.Popen:
     code = SCRIPT.replace("tests_resume", Path(__file__).stem)
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-    return subprocess.Popen([sys.executable, "-c", code, str(model_folder), str(folder)], env=environment)
+    return subprocess.Popen([sys.executable, "-c", code, str(model_folder), str(folder), settings], env=environment)
 
 
 def wait_for_step(folder: Path, step: int, process: subprocess.Popen) -> None:
@@ -79,21 +85,71 @@ def wait_for_step(folder: Path, step: int, process: subprocess.Popen) -> None:
     raise AssertionError(f"step {step} was not reached")
 
 
-def test_killed_run_ends_bit_equal_to_an_uninterrupted_one(tiny_model, tmp_path):
+@pytest.mark.parametrize(("settings", "kills"), [("SETTINGS", (7, 22, 41)), ("BY_TOKENS", (17,))])
+def test_killed_run_ends_bit_equal_to_an_uninterrupted_one(tiny_model, tmp_path, settings, kills):
     whole, cut = tmp_path / "whole", tmp_path / "cut"
-    one_run(tiny_model, whole)
-    for step in (7, 22, 41):
-        process = start(tiny_model, cut)
+    one_run(tiny_model, whole, globals()[settings])
+    for step in kills:
+        process = start(tiny_model, cut, settings)
         wait_for_step(cut, step, process)
         process.send_signal(signal.SIGKILL)
         assert process.wait() == -signal.SIGKILL
-    assert start(tiny_model, cut).wait() == 0
+    assert start(tiny_model, cut, settings).wait() == 0
     pairs = zip(losses(cut), losses(whole), strict=True)
     assert [pair for pair in pairs if pair[0] != pair[1]][:1] == []  # the first that differs, if one does
     name = "adapter/adapter_model.safetensors"
     assert (cut / name).read_bytes() == (whole / name).read_bytes()
     state = json.loads(next((cut / "checkpoints").glob("step-*/state.json")).read_text())
-    assert len(state["resumed_at"]) == 3
+    assert len(state["resumed_at"]) == len(kills)
+
+
+class Cut(SilentProgress):
+    """Fails at the end of a step, before anything of it is written down."""
+
+    def __init__(self, step: int) -> None:
+        self.steps_left = step
+
+    @contextmanager
+    def stage(self, *_, **__):
+        yield SimpleNamespace(advance=self.advance)
+
+    def advance(self, *_, **__) -> None:
+        self.steps_left -= 1
+        if not self.steps_left:
+            raise ConnectionAbortedError
+
+
+PLANS = {
+    "adamw_8bit": {"optimizer": "adamw_8bit", "lr_scheduler_type": "cosine_with_restarts", "warmup_steps": 3},
+    "lion_8bit": {"optimizer": "lion_8bit", "lr_scheduler_type": "cosine_with_min_lr"}
+    | {"lr_scheduler_kwargs": {"min_lr_rate": 0.1}},
+    "adafactor": {"optimizer": "adafactor", "lr_scheduler_type": "warmup_stable_decay"}
+    | {"lr_scheduler_kwargs": {"num_decay_steps": 10}},
+    "sgd": {"optimizer": "sgd", "optim_args": {"momentum": 0.9}, "lr_scheduler_type": "polynomial"},
+    "adagrad": {"optimizer": "adagrad", "lr_scheduler_type": "inverse_sqrt"},
+    "rmsprop": {"optimizer": "rmsprop", "lr_scheduler_type": "constant"},
+}
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_with_any_optimizer_and_schedule_a_run_that_was_cut_ends_bit_equal(tiny_model, tmp_path, plan):
+    if plan.endswith("8bit"):
+        pytest.importorskip("bitsandbytes")
+    settings = TrainingSettings.model_validate(SETTINGS.model_dump() | PLANS[plan] | {"max_steps": 20})
+    tuning = LoraTuning(rank=128, dropout=0.1, use_rslora=True, use_dora=True, loraplus_lr_ratio=4.0)
+
+    def one(folder: Path, progress: SilentProgress):
+        model, _ = load(tiny_model)
+        moved = METHODS["lora"](model, tuning, dtype=torch.float32, seed=5)
+        train(moved, features(60), features(8), settings, CPU, folder, progress)
+        return moved.state()
+
+    whole = one(tmp_path / "whole", SilentProgress())
+    with pytest.raises(ConnectionAbortedError):
+        one(tmp_path / "cut", Cut(8))
+    cut = one(tmp_path / "cut", SilentProgress())
+    assert losses(tmp_path / "cut") == losses(tmp_path / "whole")
+    assert [name for name in whole if not torch.equal(whole[name], cut[name])] == []
 
 
 def test_two_runs_are_equal_to_the_bit(tiny_model, tmp_path):

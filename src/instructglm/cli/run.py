@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from instructglm.cli.arguments import AsJson, ExperimentFile, Out, Overrides, open_job, print_json
+from instructglm.cli.arguments import AsJson, ExperimentFile, Job, Out, Overrides, open_job, print_json
 from instructglm.cli.results import show_report
 
 
@@ -19,7 +19,8 @@ def run(file: ExperimentFile, overrides: Overrides = None, out: Out = None, as_j
     job = open_job(file, overrides, out)
     from instructglm import pipeline
 
-    show_report(pipeline.run(*job), as_json)
+    if _leads(job):
+        show_report(pipeline.run(*job), as_json)
 
 
 def train(file: ExperimentFile, overrides: Overrides = None, out: Out = None, as_json: AsJson = False) -> None:
@@ -30,7 +31,8 @@ def train(file: ExperimentFile, overrides: Overrides = None, out: Out = None, as
     job = open_job(file, overrides, out)
     from instructglm import pipeline
 
-    _show("run", pipeline.train(*job), as_json)
+    if _leads(job):
+        _show("run", pipeline.train(*job), as_json)
 
 
 def evaluate(file: ExperimentFile, overrides: Overrides = None, out: Out = None, as_json: AsJson = False) -> None:
@@ -43,7 +45,8 @@ def evaluate(file: ExperimentFile, overrides: Overrides = None, out: Out = None,
     job = open_job(file, overrides, out)
     from instructglm import pipeline
 
-    _show("evaluation", pipeline.evaluate(*job), as_json)
+    if _leads(job):
+        _show("evaluation", pipeline.evaluate(*job), as_json)
 
 
 def compare(file: ExperimentFile, overrides: Overrides = None, out: Out = None, as_json: AsJson = False) -> None:
@@ -56,7 +59,8 @@ def compare(file: ExperimentFile, overrides: Overrides = None, out: Out = None, 
     job = open_job(file, overrides, out)
     from instructglm import pipeline
 
-    _show("comparisons", pipeline.compare(*job), as_json)
+    if _leads(job):
+        _show("comparisons", pipeline.compare(*job), as_json)
 
 
 def report(file: ExperimentFile, overrides: Overrides = None, out: Out = None, as_json: AsJson = False) -> None:
@@ -69,7 +73,18 @@ def report(file: ExperimentFile, overrides: Overrides = None, out: Out = None, a
     job = open_job(file, overrides, out)
     from instructglm import pipeline
 
-    show_report(pipeline.report(*job), as_json)
+    if _leads(job):
+        show_report(pipeline.report(*job), as_json)
+
+
+def _leads(job: Job) -> bool:
+    """Whether the command is this machine's to do. Where another one leads, this one has now helped it to train."""
+    from instructglm import pipeline
+
+    leads = pipeline.is_first_node(job.experiment)
+    if not leads:
+        pipeline.help_train(*job)
+    return leads
 
 
 def _show(name: str, found: Path | Sequence[Path], as_json: bool) -> None:

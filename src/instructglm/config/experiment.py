@@ -35,3 +35,22 @@ class Experiment(Section):
                 "shared_prefix, which has an attention of its own; leave one of the two at auto"
             )
         return self
+
+    @model_validator(mode="after")
+    def _quantized_weights_are_frozen(self) -> Experiment:
+        if self.model.quantization_config is not None and self.tuning.method in ("full", "freeze"):
+            raise ValueError(
+                f"model.quantization_config is set, and tuning.method is {self.tuning.method}, which moves weights "
+                "that would have few bits; choose lora or prefix, or take model.quantization_config away"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _weights_can_be_parted(self) -> Experiment:
+        together = self.training.distributed
+        if together and together.strategy == "fsdp" and self.tuning.method == "prefix":
+            raise ValueError(
+                "training.distributed.strategy is fsdp, and tuning.method is prefix, whose weights lie outside of the "
+                "layers that are parted; use ddp"
+            )
+        return self

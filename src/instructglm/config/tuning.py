@@ -34,6 +34,12 @@ class LoraTuning(Section):
     dropout: float = Field(0.0, ge=0.0, lt=1.0)
     targets: str | list[str] = "all-linear"
     """Names of the linear layers to update, or `all-linear`."""
+    use_rslora: bool = False
+    """Whether updates are scaled by alpha / sqrt(rank) instead of alpha / rank (Kalajdzievski, 2023)."""
+    use_dora: bool = False
+    """Whether the length of each row of a weight moves by itself, and the update turns it (DoRA; Liu et al., 2024)."""
+    loraplus_lr_ratio: float = Field(1.0, gt=0)
+    """How many times the learning rate the second matrices get (LoRA+; Hayou et al., 2024)."""
 
 
 class PrefixTuning(Section):

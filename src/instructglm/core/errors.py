@@ -44,3 +44,11 @@ class RunError(InstructGLMError):
 
 class StorageError(InstructGLMError):
     """A folder that cannot be written or an artifact that is damaged."""
+
+
+class Terminated(KeyboardInterrupt):
+    """Another signal than Ctrl-C's asked this process to end; `number` says which."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number

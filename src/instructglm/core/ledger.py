@@ -16,9 +16,12 @@ Reason = Literal[
     "raters_split",  # the annotators' ratings fall between the labels
     "leaked",  # its group also stands in a held-out split
     "unused",  # a part that the format cannot use; the rest of the row goes on
-    "overlong",  # longer than max_length
+    "outranked",  # an output of its prompt is rated better, and only the best are trained
+    "overlong",  # longer than max_length, or with all its outputs than tokens_per_batch
     "over_limit",  # beyond the number of rows the experiment asked for
 ]
+
+_SHOWN = 60  # characters of a text in a detail
 
 
 class LedgerEntry(Record):
@@ -64,3 +67,8 @@ class Ledger:
 
     def __len__(self) -> int:
         return len(self._entries)
+
+
+def shortened(text: str) -> str:
+    """A text as the detail of an entry quotes it."""
+    return repr(text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…")

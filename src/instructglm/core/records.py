@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
@@ -60,11 +60,16 @@ class Message(Record):
 
 
 class Output(Record):
-    """One accepted answer. `weight` is its share of the example's loss, before normalising."""
+    """One accepted answer. `weight` is its share of the example's loss, before normalising.
+
+    `ratings` are what raters gave it, on the scale of its source; none: it is
+    not rated.
+    """
 
     text: str
     weight: float = Field(1.0, gt=0, allow_inf_nan=False)
     annotator: str | None = None
+    ratings: tuple[Annotated[float, Field(gt=0, allow_inf_nan=False)], ...] = ()
 
 
 class Rating(Record):

@@ -15,7 +15,7 @@ from instructglm.core.ledger import LedgerEntry
 from instructglm.core.records import Example, Record, Split
 from instructglm.data.sources import ReadFile
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST, LEDGER = "manifest.json", "ledger.jsonl"
 
 
@@ -140,7 +140,9 @@ def _schema() -> Any:
     text, number = pa.string(), pa.float64()
     nested = {
         "messages": pa.list_(pa.struct({"role": text, "content": text})),
-        "outputs": pa.list_(pa.struct({"text": text, "weight": number, "annotator": text})),
+        "outputs": pa.list_(
+            pa.struct({"text": text, "weight": number, "annotator": text, "ratings": pa.list_(number)})
+        ),
         "choices": pa.list_(text),
         "ratings": pa.list_(pa.struct({"annotator": text, "value": number})),
     }

@@ -28,6 +28,11 @@ class Feature:
     outputs: list[list[int]]
     weights: list[float]
 
+    @property
+    def num_tokens(self) -> int:
+        """Tokens of the prompt and of all its outputs."""
+        return len(self.context.input_ids) + sum(map(len, self.outputs))
+
     def sequences(self) -> Iterator[tuple[Encoded, float]]:
         """Each output after the context, with its weight."""
         for output, weight in zip(self.outputs, self.weights, strict=True):
@@ -73,9 +78,12 @@ def encode_examples(
     overlong: Overlong,
     ledger: Ledger,
     held_out: Iterable[Example] = (),
+    max_tokens: int | None = None,
 ) -> list[Feature]:
     """All examples as features, in order; what is too long goes by the rule and into the ledger.
 
+    Too long is a prompt that has more than `max_length` tokens with one of its outputs, or more than `max_tokens` with
+    all of them.
     Where the family trains the earlier answers of a conversation, one that answers a prompt of `held_out` is not.
 
     Raises:
@@ -87,21 +95,40 @@ def encode_examples(
     refused: list[str] = []
     for example in examples:
         outputs = [template.output_ids(output.text) for output in example.outputs]
-        room = max_length - max(map(len, outputs))
+        room, limit = _room(outputs, max_length, max_tokens)
         elsewhere = earlier.trained_elsewhere(example.messages)
         context = fit_context(example, template, room, overlong, ledger, untrained=elsewhere)
         if context is not None:
             earlier.note(example.messages)
             features.append(Feature(example.id, context, outputs, _shares(example)))
             continue
-        length = len(template.context(example.messages).input_ids) + max_length - room
+        length = len(template.context(example.messages).input_ids) + limit.value - room
         if overlong == "refuse":
-            refused.append(_too_long(example, length, f"data.max_length is {max_length}"))
+            refused.append(_too_long(example, length, f"{limit.name} is {limit.value}", limit.counted))
         else:
-            detail = f"{length} tokens > {max_length}"
+            detail = f"{length} tokens > {limit.value}"
             ledger.drop(example.row, "overlong", detail, num_tokens=length, task=example.task)
     _refuse(refused)
     return features
+
+
+@dataclass(frozen=True, slots=True)
+class _Limit:
+    """A setting that limits length, and what it counts beside the prompt."""
+
+    name: str
+    value: int
+    counted: str
+
+
+def _room(outputs: Sequence[Sequence[int]], max_length: int, max_tokens: int | None) -> tuple[int, _Limit]:
+    """Tokens that are left for the prompt, and the limit that says so."""
+    lengths = [len(output) for output in outputs]
+    alone = max_length - max(lengths), _Limit("data.max_length", max_length, "its output")
+    if max_tokens is None:
+        return alone
+    together = max_tokens - sum(lengths), _Limit("training.tokens_per_batch", max_tokens, "all its outputs")
+    return min(alone, together, key=lambda pair: pair[0])
 
 
 def _shares(example: Example) -> list[float]:
@@ -159,15 +186,15 @@ def _cut_front(messages: Sequence[Message], template: Template, room: int) -> li
 
 
 _OVERLONG_HINT = (
-    "Raise data.max_length, or set data.overlong to `drop` or `truncate_prompt`; either is then named in the ledger."
+    "Raise that limit, or set data.overlong to `drop` or `truncate_prompt`; either is then named in the ledger."
 )
 
 
 _SHORTEN_HINT = "Raise max_length, or shorten the prompt or its output."
 
 
-def _too_long(example: Example, length: int, limit: str) -> str:
-    return f"{_place(example)}{length} tokens with its output; {limit}"
+def _too_long(example: Example, length: int, limit: str, counted: str = "its output") -> str:
+    return f"{_place(example)}{length} tokens with {counted}; {limit}"
 
 
 def _place(example: Example) -> str:

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from instructglm.config.evaluation import BASE, TUNED, EvaluationSettings, OtherModel
 from instructglm.config.experiment import Experiment
+from instructglm.config.model import Quantization
 from instructglm.data.templates import template_for
 from instructglm.evaluation.predict import Predictor
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import load, load_tokenizer
-from instructglm.tuning import adapter_off, load_adapter
+from instructglm.models.quantization import loading_in_few_bits
+from instructglm.tuning import adapter_off, load_adapter, require_base
 
 ADAPTER, WHOLE = "adapter", "model"
 
@@ -26,6 +30,14 @@ class Arithmetic:
     device: torch.device
     dtype: torch.dtype
     attention: str
+    quantization: Quantization | None = None
+
+    def load(self, place: str) -> tuple[PreTrainedModel, PreTrainedTokenizerBase | None]:
+        """The model of a place, computing so."""
+        few_bits = loading_in_few_bits(self.quantization, self.dtype, self.device)
+        told: dict[str, Any] = {"dtype": self.dtype} | few_bits
+        model, tokenizer = load(place, attn_implementation=self.attention, **told)
+        return (model if few_bits else model.to(self.device)), tokenizer
 
 
 def arithmetic_of(experiment: Experiment) -> Arithmetic:
@@ -33,7 +45,7 @@ def arithmetic_of(experiment: Experiment) -> Arithmetic:
     model = experiment.model
     device = choose_device(model.device)
     attention = choose_attention(model.attn_implementation, device, experiment.data.max_length)
-    return Arithmetic(device, choose_dtype(model.dtype, device), attention)
+    return Arithmetic(device, choose_dtype(model.dtype, device), attention, model.quantization_config)
 
 
 def model_names(settings: EvaluationSettings) -> list[str]:
@@ -72,7 +84,8 @@ def predictors(
 def _with_adapter(wanted: Collection[str], base: str, adapter: Path, setting: Arithmetic) -> Iterator[Predictor]:
     if not {BASE, TUNED} & set(wanted):
         return
-    model, tokenizer = load(base, dtype=setting.dtype, attn_implementation=setting.attention)
+    require_base(adapter, base)
+    model, tokenizer = setting.load(base)
     adapted = load_adapter(model, adapter).to(setting.device)
     template = template_for(tokenizer)
     if BASE in wanted:
@@ -83,5 +96,5 @@ def _with_adapter(wanted: Collection[str], base: str, adapter: Path, setting: Ar
 
 
 def _whole(name: str, place: str, setting: Arithmetic) -> Predictor:
-    model, _ = load(place, dtype=setting.dtype, attn_implementation=setting.attention)
-    return Predictor(name, model.to(setting.device), template_for(load_tokenizer(place)), setting.device, setting.dtype)
+    model, _ = setting.load(place)
+    return Predictor(name, model, template_for(load_tokenizer(place)), setting.device, setting.dtype)

@@ -61,8 +61,13 @@ def predict(
     settings: EvaluationSettings,
     data: DataSettings,
     progress: Progress,
+    *,
+    closed_in_writing: bool = True,
 ) -> list[Prediction]:
     """One prediction for each example, in their order.
+
+    Items of closed tasks have likelihoods of their choices, and a written answer
+    unless `closed_in_writing` is false, which leaves the text empty.
 
     A prompt that leaves no room for an answer within `data.max_length`, or
     within what the model reads, is *unscored*, with the reason; under
@@ -77,7 +82,8 @@ def predict(
             results[index] = _unscored(example, predictor, f"prompt too long for {name} {room}")
     with progress.stage(f"answers of {predictor.name}", total=len(examples), unit="item", done=len(results)) as bar:
         for batch in _batches([item for item in items if item], settings.batch_size):
-            results.update(zip((item.index for item in batch), _predict_batch(predictor, batch, settings), strict=True))
+            predicted = _predict_batch(predictor, batch, _limit(batch, settings, closed_in_writing))
+            results.update(zip((item.index for item in batch), predicted, strict=True))
             bar.advance(len(batch))
     return [results[index] for index in range(len(examples))]
 
@@ -107,14 +113,19 @@ def _batches(items: Sequence[_Item], size: int) -> list[list[_Item]]:
     return batches
 
 
+def _limit(batch: list[_Item], settings: EvaluationSettings, closed_in_writing: bool) -> int:
+    """How many tokens to write; 0 where no answer is wanted in writing."""
+    if not batch[0].example.choices:
+        return settings.max_new_tokens
+    return settings.max_new_tokens_closed if closed_in_writing else 0
+
+
 @torch.no_grad()
-def _predict_batch(predictor: Predictor, batch: list[_Item], settings: EvaluationSettings) -> list[Prediction]:
+def _predict_batch(predictor: Predictor, batch: list[_Item], limit: int) -> list[Prediction]:
     with predictor.arithmetic():
         prefill = _prefill(predictor, batch)
         scores = _choice_logprobs(predictor, batch, prefill)
-        closed = bool(batch[0].example.choices)
-        limit = settings.max_new_tokens_closed if closed else settings.max_new_tokens
-        generated = _generate(predictor, prefill, limit)
+        generated = _generate(predictor, prefill, limit) if limit else [[] for _ in batch]
     return [
         _prediction(predictor, item, tokens, logprobs)
         for item, tokens, logprobs in zip(batch, generated, scores, strict=True)
@@ -227,7 +238,7 @@ def _prediction(predictor: Predictor, item: _Item, tokens: list[int], logprobs: 
         model=predictor.name,
         text=predictor.template.answer_text(tokens[:-1] if stopped else tokens),
         num_tokens=len(tokens),
-        finish_reason="stop" if stopped else "length",
+        finish_reason="stop" if stopped else "length" if tokens else "none",
         choice_logprobs=logprobs,
         num_prompt_tokens_cut=item.num_cut,
     )

@@ -1,4 +1,4 @@
-"""What a model may be asked to read: ids of its vocabulary, in its window; anything else gives a wrong answer."""
+"""What a model may hold and be asked to read: weights that are numbers, ids of its vocabulary, in its window."""
 
 from __future__ import annotations
 
@@ -23,6 +23,28 @@ def guard(model: PreTrainedModel) -> PreTrainedModel:
     # Not on the model with the head: PEFT calls that one's `forward`, past all hooks.
     model.base_model.register_forward_pre_hook(_refuse_unreadable, with_kwargs=True)
     return model
+
+
+def require_finite(model: PreTrainedModel, place: str) -> None:
+    """Refuse weights that are no numbers, from which every loss would be none either.
+
+    Raises:
+        ModelError: names the first of them.
+    """
+    for name, weight in model.named_parameters():
+        wrong = sum(int((~part.isfinite()).sum()) for part in _parts(weight))
+        if wrong:
+            raise ModelError(
+                f"{place}: {name} holds {wrong} weights that are NaN or infinite, of {weight.numel()}",
+                hint="The file is damaged, or the model was saved after its training had gone wrong: get it anew.",
+            )
+
+
+def _parts(weight: torch.Tensor) -> list[torch.Tensor]:
+    """The tensors of real numbers in a weight: one of 4 bits has only its scales, or what their scales are around."""
+    scales = getattr(weight, "quant_state", None)
+    parts = [weight, getattr(scales, "absmax", None), getattr(scales, "offset", None)]
+    return [part.detach() for part in parts if isinstance(part, torch.Tensor) and part.is_floating_point()]
 
 
 def require_ids(input_ids: torch.Tensor, vocab_size: int, hint: str = _FITTING_TOKENIZER) -> None:

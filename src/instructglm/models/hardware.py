@@ -33,6 +33,11 @@ def _devices() -> dict[str, bool]:
     return {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
 
 
+def num_devices(device: torch.device) -> int:
+    """How many devices of this kind are here."""
+    return torch.cuda.device_count() if device.type == "cuda" else 1
+
+
 def choose_dtype(wanted: Literal["auto", "float32", "bfloat16"], device: torch.device) -> torch.dtype:
     """The dtype of matrix products; `auto` is bfloat16 where the hardware multiplies it natively."""
     if wanted == "auto":

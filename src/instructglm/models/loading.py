@@ -15,14 +15,15 @@ from transformers import AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 from instructglm.core.errors import ModelError
 from instructglm.models.choices import check_attention, dtype_of
 from instructglm.models.config_file import check_config, read_config
-from instructglm.models.families import GLM_LAYOUTS, VERSION_FIELD, family_of, tokenizer_family_of
+from instructglm.models.families import GLM_LAYOUTS, VERSION_FIELD, Family, family_of, tokenizer_family_of
 from instructglm.models.fingerprint import model_fingerprint
-from instructglm.models.opening import open_model
+from instructglm.models.opening import open_model, outline_model
 from instructglm.models.places import WHERE_FROM, folder_of, on_hub
+from instructglm.models.quantization import keep_trainable
 from instructglm.models.quiet import quiet
 from instructglm.models.tokenization import tokenizer_of
 
-__all__ = ["load", "load_tokenizer", "model_fingerprint"]
+__all__ = ["load", "load_tokenizer", "model_fingerprint", "outline"]
 
 _TOKENIZER_FILES = ("*.model", "tokenizer*.json", "vocab.*", "merges.txt", "*.tiktoken", "added_tokens.json")
 _REFUSALS = (
@@ -82,18 +83,43 @@ def load(
     # A None would replace what config.json says.
     settings = {"dtype": dtype_of(dtype)} | {name: value for name, value in choices.items() if value is not None}
     folder = folder_of(path_or_id)
+    config, family = _described(folder, path_or_id)
+    check_attention(attn_implementation, family)
+    tokenizer = _tokenizer_in(folder, path_or_id) if _has_tokenizer(folder) else None
+    with _refusals(folder, "model", attn_implementation):
+        model = open_model(family, folder, config, settings)
+    keep_trainable(model)
+    if on_hub(path_or_id):
+        model.config.name_or_path = model.name_or_path = str(path_or_id)  # what adapters name as their base
+    return model.eval(), tokenizer
+
+
+@quiet()
+def outline(
+    path_or_id: str | Path, *, attn_implementation: str | None = None, dtype: torch.dtype = torch.float32
+) -> PreTrainedModel:
+    """The network that `load` would give in `dtype`, on the meta device: with sizes and without numbers.
+
+    It is made from config.json alone; of a hub id only the small files are fetched.
+
+    Raises:
+        ModelError: as `load`, for all that config.json decides.
+    """
+    folder = folder_of(path_or_id, weights=False)
+    config, family = _described(folder, path_or_id)
+    check_attention(attn_implementation, family)
+    with _refusals(folder, "model", attn_implementation):
+        return outline_model(family, folder, config, attn_implementation, dtype)
+
+
+def _described(folder: Path, path_or_id: str | Path) -> tuple[dict[str, Any], Family]:
+    """The content of config.json, checked, and the family that it is of."""
     config = read_config(folder)
     family = family_of(_signs(path_or_id) | config, folder)
     if family in GLM_LAYOUTS:
         config[VERSION_FIELD] = family  # from here on it says so itself
     check_config(config, family, folder)
-    check_attention(attn_implementation, family)
-    tokenizer = _tokenizer_in(folder, path_or_id) if _has_tokenizer(folder) else None
-    with _refusals(folder, "model", attn_implementation):
-        model = open_model(family, folder, config, settings)
-    if on_hub(path_or_id):
-        model.config.name_or_path = model.name_or_path = str(path_or_id)  # what adapters name as their base
-    return model.eval(), tokenizer
+    return config, family
 
 
 @quiet()

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from transformers import AutoModelForCausalLM, GenerationConfig, GlmForCausalLM, PreTrainedModel
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, GenerationConfig, GlmForCausalLM, PreTrainedModel
 from transformers.models.auto.configuration_auto import CONFIG_MAPPING_NAMES
 from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
@@ -48,14 +49,60 @@ def open_model(family: Family, folder: Path, config: Mapping[str, Any], settings
     return guard(model) if family in GLM_LAYOUTS or model.config.model_type.startswith(_GLM) else model
 
 
+def outline_model(
+    family: Family, folder: Path, config: Mapping[str, Any], attention: str | None, dtype: torch.dtype
+) -> PreTrainedModel:
+    """The network that `open_model` would make of a folder, on the meta device: no file of weights is looked at.
+
+    Args:
+        family: What `family_of` said.
+        folder: Holds config.json.
+        config: Its content.
+        attention: `attn_implementation`; None leaves the choice to transformers.
+        dtype: Of the weights.
+
+    Raises:
+        ModelError: the config does not make such a network; whatever transformers raises.
+    """
+    own = _CONFIGS[family](folder, config)
+    with torch.device("meta"):
+        model: PreTrainedModel = AutoModelForCausalLM.from_config(
+            own, dtype=dtype, attn_implementation=attention, trust_remote_code=False
+        )
+    return model
+
+
+def _chatglm_config(folder: Path, config: Mapping[str, Any]) -> ChatGLMConfig:
+    try:
+        own: ChatGLMConfig = ChatGLMConfig.from_dict(dict(config))
+    except ModelError as error:
+        raise ModelError(*(f"{folder}/config.json: {fault}" for fault in error.faults), hint=error.hint) from error
+    return own
+
+
+def _glm_config(folder: Path, config: Mapping[str, Any]) -> Any:
+    return glm_config_of(config, folder)
+
+
+def _other_config(folder: Path, config: Mapping[str, Any]) -> Any:
+    _require_known(folder, config)
+    return AutoConfig.from_pretrained(folder, trust_remote_code=False)
+
+
+_CONFIGS: dict[Family, Callable[[Path, Mapping[str, Any]], Any]] = {
+    "chatglm": _chatglm_config,
+    "chatglm2": _glm_config,
+    "chatglm3": _glm_config,
+    "glm4_remote": _glm_config,
+    "other": _other_config,
+}
+
+
 def _open_chatglm(folder: Path, config: Mapping[str, Any], settings: _Settings) -> PreTrainedModel:
     found = shapes_of(weight_files(folder))
     if found and all(name.startswith(_PREFIX) for name in found):
         raise ModelError(f"{folder}: only a prefix of P-Tuning v2, and no model", hint=LOAD_PREFIX)
-    try:
-        own = ChatGLMConfig.from_dict(dict(config))
-    except ModelError as error:
-        raise ModelError(*(f"{folder}/config.json: {fault}" for fault in error.faults), hint=error.hint) from error
+    own = _chatglm_config(folder, config)
     model, report = _read(ChatGLMForCausalLM, folder, settings | {"config": own})
     _require_exact(folder, report)
     if own.tie_word_embeddings and found.keys() >= {_HEAD, _EMBEDDING} and _has_own_head(model):

@@ -2,7 +2,8 @@
 
 `import instructglm` has to register them, and has to stay light: most commands
 compute nothing, and need no transformers. So it leaves a word with Python's import system, and
-each of ours is registered as soon as the module that it goes with is imported.
+each of ours is registered once the module that it goes with is imported. Ours import other modules of
+transformers, so they wait until none of those is half imported.
 """
 
 from __future__ import annotations
@@ -61,17 +62,19 @@ def register() -> None:
 
 
 class _Watch(MetaPathFinder):
-    """Finds nothing of its own; registers what can be when one of the modules above has been run."""
+    """Finds nothing of its own; registers what can be when a module of transformers, or one of ours, has been run."""
 
     def __init__(self) -> None:
-        self._watched = {name for auto, ours, _ in _REGISTRATIONS for name in (auto, ours)}
+        self._ours = {ours for _, ours, _ in _REGISTRATIONS}
         self._searching: set[str] = set()
         self.running: set[str] = set()
 
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname not in self._watched or fullname in self._searching:
+        if not fullname.startswith("transformers.") and fullname not in self._ours:
+            return None
+        if fullname in self._searching:
             return None
         self._searching.add(fullname)  # the search below comes by here again
         try:
@@ -83,9 +86,9 @@ class _Watch(MetaPathFinder):
         return spec
 
     def register_ready(self) -> None:
-        """Register with every Auto class whose module is there, unless it or ours is being run at this moment."""
+        """Register with all that is there, unless something is being run at this moment."""
         for auto, ours, registration in _REGISTRATIONS:
-            if auto in sys.modules and not {auto, ours} & self.running:
+            if auto in sys.modules and not self.running:
                 registration(sys.modules[auto], import_module(ours))
 
 
@@ -103,9 +106,16 @@ class _Registering(Loader):
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
+        self._give_way(module)
         self._watch.running.add(module.__name__)
         try:
             self._loader.exec_module(module)
         finally:
             self._watch.running.discard(module.__name__)
         self._watch.register_ready()
+
+    def _give_way(self, module: ModuleType) -> None:
+        """Who looks at the module later finds its own loader."""
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader

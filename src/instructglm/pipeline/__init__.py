@@ -12,8 +12,9 @@ from instructglm.config.experiment import Experiment
 from instructglm.core.progress import Progress
 from instructglm.core.workspace import Workspace
 from instructglm.data.preview import Preview
-from instructglm.pipeline.data_stage import build_dataset, preview_examples
+from instructglm.pipeline.data_stage import await_dataset, build_dataset, preview_examples
 from instructglm.pipeline.job import Job, with_model_folders
+from instructglm.report.estimate import Estimate, Probe
 
 
 def run(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str) -> Path:
@@ -33,6 +34,30 @@ def run(experiment: Experiment, base: Path, out: Path, progress: Progress, comma
 def build(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
     """The dataset folder."""
     return build_dataset(_job(experiment, base, out, progress, command))
+
+
+def is_first_node(experiment: Experiment) -> bool:
+    """Whether this machine does all stages; any other takes part in training alone, through `help_train`.
+
+    Raises:
+        ConfigError: nothing says which machine this is, or `torchrun` has started several of us.
+    """
+    from instructglm.training.distributed.fleet import node_rank_of, require_own_start
+
+    require_own_start()
+    return node_rank_of(experiment.training.distributed) == 0
+
+
+def help_train(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> None:
+    """The share of this machine in the training that the first one leads; both see the same `out`.
+
+    Raises:
+        RunError: the first machine does not build the dataset.
+    """
+    from instructglm.pipeline.training_stage import help_train_run
+
+    job = _job(experiment, base, out, progress, command)
+    help_train_run(job, await_dataset(job))
 
 
 def train(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
@@ -75,6 +100,15 @@ def report(experiment: Experiment, base: Path, out: Path, progress: Progress, co
     scores = evaluate_run(job, dataset, trained)
     write_comparisons(job.workspace, scores)
     return write_whole_report(job, dataset, trained, scores)
+
+
+def estimate(
+    experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "", *, with_probe: bool = False
+) -> tuple[Estimate, Probe | None]:
+    """What training will take: from the experiment alone, and, with a probe, from some real steps."""
+    from instructglm.pipeline.estimation_stage import estimate_run
+
+    return estimate_run(_job(experiment, base, out, progress, command), with_probe=with_probe)
 
 
 def preview(experiment: Experiment, base: Path, out: Path, n: int = 3) -> list[Preview]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import numpy as np
 
 from instructglm.annotation.summary import summarise
 from instructglm.config.experiment import Experiment
-from instructglm.core.errors import DataError
+from instructglm.core.errors import DataError, RunError
 from instructglm.core.files import staged_folder, write_text
 from instructglm.core.ledger import Ledger
 from instructglm.core.progress import SilentProgress
@@ -18,6 +19,7 @@ from instructglm.core.workspace import Workspace, exclusive
 from instructglm.data import build as building
 from instructglm.data.dataset import read_examples, write_examples, write_ledger, write_manifest
 from instructglm.data.features import encode_examples
+from instructglm.data.output_weights import weighed
 from instructglm.data.preview import Preview, preview
 from instructglm.data.templates import template_for
 from instructglm.pipeline.data_card import make_data_card
@@ -26,6 +28,7 @@ from instructglm.report.card import card_markdown
 from instructglm.report.contents import AgreementSummary
 
 CARD = "card.json"
+_WAIT_S = 1800
 
 
 def build_dataset(job: Job) -> Path:
@@ -39,6 +42,24 @@ def build_dataset(job: Job) -> Path:
             if not folder.exists():
                 _build(job, digest, folder)
     job.workspace.note("dataset", folder)
+    return folder
+
+
+def await_dataset(job: Job) -> Path:
+    """The dataset folder of this experiment, once another machine has built it.
+
+    Raises:
+        RunError: that took more than half an hour.
+    """
+    folder = job.workspace.dataset(job.experiment.name, building.dataset_hash(job.experiment.data, job.base))
+    started = time.monotonic()
+    while not folder.exists():
+        if time.monotonic() - started > _WAIT_S:
+            raise RunError(
+                f"{folder}: node 0 has not built it within {_WAIT_S // 60} minutes",
+                hint="Start the same command on node 0, and see that --out lies on a disk that all nodes share.",
+            )
+        time.sleep(1)
     return folder
 
 
@@ -86,7 +107,14 @@ def preview_examples(experiment: Experiment, base: Path, out: Path, n: int) -> l
     examples = read_examples(build_dataset(job), Split.TRAIN)
     template = template_for(load_tokenizer(experiment.model.name_or_path))
     data = experiment.data
-    features = encode_examples(examples, template, max_length=data.max_length, overlong=data.overlong, ledger=Ledger())
+    features = encode_examples(
+        weighed(examples, experiment.training.output_weights, Ledger()),
+        template,
+        max_length=data.max_length,
+        overlong=data.overlong,
+        ledger=Ledger(),
+        max_tokens=experiment.training.tokens_per_batch,
+    )
     if not features:
         raise DataError("there is no training example to look at")
     rows = {example.id: example.row for example in examples}

@@ -12,8 +12,8 @@ from instructglm.pipeline.job import Job
 from instructglm.report.contents import Environment
 
 _PACKAGES = (
-    "instructglm", "torch", "transformers", "peft", "accelerate", "tokenizers", "safetensors", "numpy", "scipy",
-    "scikit-learn", "sacrebleu", "rouge-score", "pyarrow", "pydantic",
+    "instructglm", "torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokenizers", "safetensors", "numpy",
+    "scipy", "scikit-learn", "sacrebleu", "rouge-score", "pyarrow", "pydantic",
 )  # fmt: skip
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import JsonValue
 
 from instructglm.core.ledger import LedgerEntry
 from instructglm.core.records import ComparisonRow, Message, MetricRow, Record
+from instructglm.report.estimate import Estimate
 
 
 class AgreementSummary(Record):
@@ -84,6 +87,31 @@ class CurvePoint(Record):
     loss: float
 
 
+class Gap(Record):
+    """How far validation lies above training at one step: both losses in nats per trained token.
+
+    The train loss is a mean over the trained tokens of the steps since the check
+    before, each taken on its batch before the step, with dropout where there is
+    any; so the gap of the weights themselves is, if anything, larger.
+    """
+
+    step: int
+    train_loss: float
+    validation_loss: float
+    num_steps: int
+    """Of the mean."""
+
+
+class MetricCurve(Record):
+    """A task metric on the validation sample, at every check."""
+
+    metric: str
+    num_items: int
+    steps: tuple[int, ...]
+    values: tuple[float, ...]
+    """Between 0 and 1, one for each of `steps`."""
+
+
 class TrainingCard(Record):
     """What training did."""
 
@@ -106,6 +134,15 @@ class TrainingCard(Record):
     settings: dict[str, JsonValue]
     resumed_at: tuple[int, ...] = ()
     """Steps at which training went on after an interruption."""
+    gap: Gap | None = None
+    """At `best_step`; None before the first step, or without validation."""
+    metric_curves: tuple[MetricCurve, ...] = ()
+    estimate: Estimate | None = None
+    """What was told of the run at its start."""
+    peak_memory: int | None = None
+    """Bytes at once, beyond what the process held before the model was loaded."""
+    memory_measure: Literal["allocated", "resident"] | None = None
+    """What `peak_memory` counts: what torch had allocated on an accelerator, or the resident set of the process."""
 
 
 class Confusion(Record):

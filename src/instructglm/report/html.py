@@ -17,6 +17,7 @@ from markupsafe import Markup
 from instructglm.report import curves, figures, numerals, ratings
 from instructglm.report.account import account
 from instructglm.report.contents import AgreementSummary, Report
+from instructglm.report.expected import expectations
 from instructglm.report.items import is_unparsed, items_of, was_interpreted
 from instructglm.report.matrices import side_by_side
 from instructglm.report.results import TaskResults, model_names, outcome, task_results
@@ -90,6 +91,7 @@ def _environment() -> Environment:
         "was_interpreted": was_interpreted,
         "figures": figures,
         "curves": curves,
+        "expectations": expectations,
         "ratings": ratings,
         "num_not_finite": _num_not_finite,
         "alpha_key": _alpha_key,

@@ -79,6 +79,18 @@ def count(value: float) -> str:
     return f"{value:,}"
 
 
+def size(num_bytes: float) -> str:
+    """Bytes, in the unit that fits.
+
+    >>> size(512), size(3_400_000), size(13_200_000_000)
+    ('512 B', '3.2 MiB', '12.3 GiB')
+    """
+    for unit, power in (("GiB", 30), ("MiB", 20), ("KiB", 10)):
+        if num_bytes >= 2**power:
+            return f"{num_bytes / 2**power:.1f} {unit}"
+    return f"{num_bytes:.0f} B"
+
+
 def duration(seconds: float) -> str:
     """Hours, minutes and seconds, as many as matter.
 

@@ -82,6 +82,22 @@ WORDS: Mapping[str, Pair] = {
     "no_training": ("Nothing was trained for this report.", "本报告没有训练过程。"),
     "loss_axis": ("loss, nats per trained token", "损失（每个训练词元，奈特）"),
     "step_axis": ("optimizer step", "优化步数"),
+    "loss_note": (
+        "Both losses are nats per trained token. The train loss of a step is that of its own batch before the step, "
+        "with dropout where there is any; the validation loss is of all validation examples, without.",
+        "两条曲线均为每个训练词元的损失（奈特）。训练损失取自该步更新前的当前批次（若设有 dropout 则启用）；"
+        "验证损失取自全部验证样本，不启用 dropout。",
+    ),
+    "gap_note": (
+        "Gap at step {step}: {gap} nats (validation {validation}, train {train} on average over the {n} steps logged "
+        "since the check before).",
+        "第 {step} 步的差距：{gap} 奈特（验证 {validation}；训练 {train}，为自上次检查以来所记录的 {n} 步的平均）。",
+    ),
+    "metric_note": (
+        "The same validation items at every check. A share of {n} is off by up to {points} points by chance alone, "
+        "19 times in 20.",
+        "每次检查使用相同的验证题。对于 {n} 题，仅偶然因素（95%）就可使比例偏差多达 {points} 个百分点。",
+    ),
     "train_curve": ("train, each step", "训练（每步）"),
     "train_smooth": ("train, running mean", "训练（滑动平均）"),
     "validation_curve": ("validation", "验证"),
@@ -99,6 +115,25 @@ WORDS: Mapping[str, Pair] = {
     "no": ("no", "否"),
     "resumed": ("resumed after step {steps}", "于第 {steps} 步后续训"),
     "settings": ("All settings", "全部设置"),
+    # estimate against reality
+    "estimate_and_reality": ("Estimate and reality", "估计与实际"),
+    "estimated": ("Estimated", "估计"),
+    "measured": ("Measured", "实测"),
+    "all_parameters": ("All weights", "全部参数"),
+    "peak_memory": ("Memory at most", "内存峰值"),
+    "estimate_note": (
+        "Estimated before the run, from the experiment file alone, for a run that does not stop early; "
+        "time is only estimated by a probe.",
+        "估计在运行之前仅据实验文件作出，按不提前停止计；用时须经试跑才能估计。",
+    ),
+    "memory.allocated": (
+        "Memory: what torch had allocated on the device, in this run or since it was resumed.",
+        "内存：torch 在设备上的分配量；续训时自续训起计。",
+    ),
+    "memory.resident": (
+        "Memory: by how much the process grew, libraries that it loaded on the way included.",
+        "内存：进程常驻内存的增量，含途中加载的库。",
+    ),
     # samples
     "no_samples": ("This report holds no single items.", "本报告没有逐题结果。"),
     "filter.all": ("All", "全部"),
@@ -189,7 +224,14 @@ WORDS: Mapping[str, Pair] = {
         "It has a part that its format cannot use; the row itself was kept without it.",
         "含有其格式无法使用的部分；该行去掉这一部分后仍保留。",
     ),
-    "reason.overlong": ("It is longer than max_length.", "长度超过 max_length。"),
+    "reason.outranked": (
+        "Another output of its prompt is rated better, and the experiment trains only the best.",
+        "同一提示有评分更高的输出，而实验只训练评分最高者。",
+    ),
+    "reason.overlong": (
+        "It is longer than max_length, or with all its outputs than tokens_per_batch.",
+        "长度超过 max_length，或连同其全部输出超过 tokens_per_batch。",
+    ),
     "reason.over_limit": (
         "The experiment asked for fewer rows than there are; nothing is wrong with these.",
         "实验要求的行数少于现有行数；这些行本身没有问题。",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 import torch
@@ -11,8 +12,6 @@ import torch
 from instructglm.data.features import Feature
 from instructglm.data.templates import IGNORE_INDEX, Encoded
 from instructglm.models.shared_prefix import Segments
-
-_ROW = 16_384  # tokens of a packed row, unless one prompt alone has more: masks of an accelerator grow with its square
 
 # Shapes: B rows, T tokens, N labels.
 
@@ -36,6 +35,10 @@ class Batch:
             name: value.to(device) if isinstance(value, torch.Tensor) else value for name, value in values.items()
         }
         return Batch(**moved | {"segments": self.segments and self.segments.fresh()})
+
+    def idle(self) -> Batch:
+        """The same passes, with a loss and a gradient of zero: for a process that waits in step with others."""
+        return replace(self, weights=torch.zeros_like(self.weights))
 
     def num_tokens(self) -> int:
         """Tokens read, padding not counted."""
@@ -111,27 +114,41 @@ def _columns(trained: Sequence[tuple[int, int, float]]) -> tuple[torch.Tensor, t
     )
 
 
-def micro_batches(features: Sequence[Feature], size: int, pad_id: int, *, packed: bool) -> list[Batch]:
+def micro_batches(
+    features: Sequence[Feature], size: int | None, pad_id: int, *, packed: bool, max_tokens: int | None = None
+) -> list[Batch]:
     """A step's prompts in forward passes of at most `size` sequences (a prompt with one of its outputs).
 
-    A packed prompt is never parted: one with more outputs than `size` is a pass of its own.
+    Nor do they hold more than `max_tokens`, padding counted; None is no limit. A packed prompt is never parted: one
+    that goes beyond a limit is a pass of its own, as is such a sequence among padded ones.
     """
+    limit = math.inf if size is None else size
+    room = math.inf if max_tokens is None else max_tokens
     if packed:
-        return [pack(row) for row in _rows(features, size)]
+        return [pack(row) for row in _rows(features, limit, room)]
     # Like lengths go together, so that little is padded.
     alike = sorted(flatten(features), key=lambda pair: len(pair[0].input_ids), reverse=True)
-    return [collate(alike[start : start + size], pad_id) for start in range(0, len(alike), size)]
+    return [collate(rows, pad_id) for rows in _padded(alike, limit, room)]
 
 
-def _rows(features: Sequence[Feature], size: int) -> Iterator[list[Feature]]:
+def _rows(features: Sequence[Feature], limit: float, room: float) -> Iterator[list[Feature]]:
     row: list[Feature] = []
-    room, num_tokens = size, 0
+    num_sequences = num_tokens = 0
     for feature in features:
-        length = len(feature.context.input_ids) + sum(map(len, feature.outputs))
-        if row and (len(feature.outputs) > room or num_tokens + length > _ROW):
+        num_sequences, num_tokens = num_sequences + len(feature.outputs), num_tokens + feature.num_tokens
+        if row and (num_sequences > limit or num_tokens > room):
             yield row
-            row, room, num_tokens = [], size, 0
+            row, num_sequences, num_tokens = [], len(feature.outputs), feature.num_tokens
         row.append(feature)
-        room, num_tokens = room - len(feature.outputs), num_tokens + length
     if row:
         yield row
+
+
+def _padded(alike: Sequences, limit: float, room: float) -> Iterator[Sequences]:
+    """The longest come first, so the first of a pass is its width."""
+    start = 0
+    while start < len(alike):
+        width = len(alike[start][0].input_ids)
+        size = int(max(1, min(limit, room // width, len(alike))))
+        yield alike[start : start + size]
+        start += size

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import re
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
+from pydantic import Field, JsonValue
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from instructglm.core.errors import StorageError
 from instructglm.core.files import staged_folder, storage_errors, write_text
 from instructglm.core.records import Record, read_record
+from instructglm.training.distributed.ranks import ALONE, Ranks
 from instructglm.training.monitor import Watch
+from instructglm.training.optimizer_state import optimizer_tensors, restore_optimizer
+from instructglm.training.provenance import compare
 from instructglm.tuning import TunedModel
 
 _STATE, _WEIGHTS, _OPTIMIZER = "state.json", "weights.safetensors", "optimizer.safetensors"
 _RNG = "rng"
 _CUDA_RNG = "cuda_rng/"  # and the number of the device
+_RANKS = "rank/"  # and the number of the process, stands before both
+
+Tensors = dict[str, torch.Tensor]
 
 
 class RunState(Record):
@@ -34,26 +44,47 @@ class RunState(Record):
     num_trained_tokens: int = 0
     seconds: float = 0.0
     resumed_at: tuple[int, ...] = ()
+    made_with: dict[str, JsonValue] = Field(default={})
+    """What the run is trained with (`provenance`)."""
 
 
-def save_checkpoint(folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer, state: RunState) -> None:
-    """Write `step-N` whole, then drop what is older.
+def save_checkpoint(
+    folder: Path,
+    tuned: TunedModel,
+    optimizer: torch.optim.Optimizer,
+    state: RunState,
+    ranks: Ranks = ALONE,
+    keep: int = 1,
+) -> None:
+    """Write `step-N` whole, then drop all but this and the `keep` - 1 before it.
+
+    All processes take part, the first writes. A checkpoint of a later step is
+    damaged: the run has gone on from before it.
 
     Raises:
         StorageError: the disk is full; the older checkpoint is intact.
     """
-    with staged_folder(folder / f"step-{state.step:08d}") as staged:
-        _save(tuned.state(), staged / _WEIGHTS)
-        _save(_optimizer_tensors(tuned, optimizer) | _generators(), staged / _OPTIMIZER)
+    final = folder / f"step-{state.step:08d}"
+    weights, moments = tuned.state(ranks.is_first), optimizer_tensors(tuned, optimizer, ranks.is_first)
+    generators = ranks.collect(_generators(ranks.rank))
+    if not ranks.is_first:
+        return
+    with staged_folder(final) as staged:
+        _save(weights, staged / _WEIGHTS)
+        _save(
+            {name: tensor for tensors in (moments, *generators) for name, tensor in tensors.items()},
+            staged / _OPTIMIZER,
+        )
         write_text(staged / _STATE, state.model_dump_json(indent=2))
-    best = state.watch.best.step if state.watch.best else -1
-    _keep_only(folder, {f"step-{state.step:08d}", f"best-{best:08d}"})
+    _keep_only(folder, [step for step in _steps(folder) if step <= final][-keep:])
 
 
-def save_best(folder: Path, tuned: TunedModel, step: int) -> None:
+def save_best(folder: Path, tuned: TunedModel, step: int, ranks: Ranks = ALONE) -> None:
     """Write the weights of the best step so far; the older best goes with the next checkpoint."""
-    with staged_folder(folder / f"best-{step:08d}") as staged:
-        _save(tuned.state(), staged / _WEIGHTS)
+    weights = tuned.state(ranks.is_first)
+    if ranks.is_first:
+        with staged_folder(folder / f"best-{step:08d}") as staged:
+            _save(weights, staged / _WEIGHTS)
 
 
 def load_best(folder: Path, step: int) -> dict[str, torch.Tensor]:
@@ -65,54 +96,78 @@ def load_best(folder: Path, step: int) -> dict[str, torch.Tensor]:
     return _load(folder / f"best-{step:08d}" / _WEIGHTS)
 
 
-def resume(folder: Path, tuned: TunedModel, optimizer: torch.optim.Optimizer) -> RunState:
-    """Set model, optimizer and generator to the last checkpoint; where there is none, nothing changes.
+def resume(
+    folder: Path,
+    tuned: TunedModel,
+    optimizer: torch.optim.Optimizer,
+    made_with: Mapping[str, Any] | None = None,
+    say: Callable[[str], None] = lambda text: None,
+    rank: int = 0,
+) -> RunState:
+    """Set model, optimizer and generator to the last whole checkpoint; where there is none, nothing changes.
+
+    Args:
+        folder: that of the checkpoints.
+        tuned: has the weights to set.
+        optimizer: has the moments to set.
+        made_with: the run as it is about to go on; it has to be what the checkpoint was trained with.
+        say: is told of a damaged checkpoint that is passed over, and of what changes the run by rounding.
+        rank: the process whose generator this is.
 
     Raises:
-        StorageError: the checkpoint is damaged.
+        StorageError: every checkpoint is damaged; the message is about the newest.
+        RunError: the run began with other data or settings.
     """
-    steps = sorted(folder.glob("step-????????"))
-    if not steps:
-        return RunState()
-    tuned.load_state(_load(steps[-1] / _WEIGHTS))
-    tensors = _load(steps[-1] / _OPTIMIZER)
-    _restore_generators(tensors)
-    _restore_optimizer(tuned, optimizer, tensors)
-    return _read_state(steps[-1] / _STATE)
+    now = dict(made_with or {})
+    found = _last_whole(folder, say)
+    if found is None:
+        return RunState(made_with=now)
+    place, state, weights, tensors = found
+    compare(state.made_with, now, str(place), say)
+    tuned.load_state(weights)
+    _restore_generators(tensors, rank)
+    moments = {name: tensor for name, tensor in tensors.items() if not name.startswith(_RANKS)}
+    restore_optimizer(tuned, optimizer, moments)
+    return state.model_copy(update={"resumed_at": (*state.resumed_at, state.step), "made_with": now})
 
 
-def _read_state(path: Path) -> RunState:
-    state = read_record(path, RunState, hint=_START_OVER)
-    return state.model_copy(update={"resumed_at": (*state.resumed_at, state.step)})
+def _last_whole(folder: Path, say: Callable[[str], None]) -> tuple[Path, RunState, Tensors, Tensors] | None:
+    """The newest checkpoint that can be read: where it is, its state, weights and optimizer; None where none is."""
+    damaged: list[StorageError] = []
+    for step in reversed(_steps(folder)):
+        try:
+            state = read_record(step / _STATE, RunState, hint=_START_OVER)
+            found = step, state, _load(step / _WEIGHTS), _load(step / _OPTIMIZER)
+        except StorageError as error:
+            damaged.append(error)
+            continue
+        for fault in damaged:
+            say(f"{fault.faults[0]}; training goes on from the checkpoint before, {step.name}")
+        return found
+    if damaged:
+        raise damaged[0]
+    return None
 
 
-def _generators() -> dict[str, torch.Tensor]:
-    """The states of the random generators: dropout draws from that of its device."""
+def _steps(folder: Path) -> list[Path]:
+    """The checkpoints, oldest first."""
+    return sorted(folder.glob("step-????????"))
+
+
+def _generators(rank: int) -> dict[str, torch.Tensor]:
+    """The states of a process's random generators: dropout draws from that of its device."""
     states = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {_RNG: torch.get_rng_state()} | {f"{_CUDA_RNG}{number}": state for number, state in enumerate(states)}
+    named = {_RNG: torch.get_rng_state()} | {f"{_CUDA_RNG}{number}": state for number, state in enumerate(states)}
+    return {f"{_RANKS}{rank}/{name}": state for name, state in named.items()}
 
 
-def _restore_generators(tensors: dict[str, torch.Tensor]) -> None:
-    """Set the generators of the devices that are here, and take their states out of `tensors`."""
-    torch.set_rng_state(tensors.pop(_RNG))
-    for name in [name for name in tensors if name.startswith(_CUDA_RNG)]:
-        state, number = tensors.pop(name), int(name.removeprefix(_CUDA_RNG))
-        if number < torch.cuda.device_count():
+def _restore_generators(tensors: dict[str, torch.Tensor], rank: int) -> None:
+    """Set the generators of the devices that are here."""
+    torch.set_rng_state(tensors[f"{_RANKS}{rank}/{_RNG}"])
+    for number in range(torch.cuda.device_count()):
+        state = tensors.get(f"{_RANKS}{rank}/{_CUDA_RNG}{number}")
+        if state is not None:
             torch.cuda.set_rng_state(state, number)
-
-
-def _optimizer_tensors(tuned: TunedModel, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
-    return {
-        f"{name}/{key}": torch.as_tensor(value).detach().cpu()
-        for name, weight in tuned.trainable().items()
-        for key, value in optimizer.state.get(weight, {}).items()
-    }
-
-
-def _restore_optimizer(tuned: TunedModel, optimizer: torch.optim.Optimizer, tensors: dict[str, torch.Tensor]) -> None:
-    for name, weight in tuned.trainable().items():
-        keys = [key for key in tensors if key.rpartition("/")[0] == name]
-        optimizer.state[weight] = {key.rpartition("/")[2]: tensors[key].to(weight.device) for key in keys}
 
 
 def _save(tensors: dict[str, torch.Tensor], path: Path) -> None:
@@ -139,10 +194,36 @@ def _load(path: Path) -> dict[str, torch.Tensor]:
         raise StorageError(f"{path}: damaged or missing: {error}", hint=_START_OVER) from error
 
 
-def _keep_only(folder: Path, names: set[str]) -> None:
+def _keep_only(folder: Path, steps: Sequence[Path]) -> None:
+    """Drop all but these checkpoints and the best weights that they name."""
+    names = {step.name for step in steps} | {f"best-{best:08d}" for step in steps for best in _best_of(step)}
     for old in folder.iterdir():
         if old.is_dir() and old.name not in names:
             shutil.rmtree(old, ignore_errors=True)
+
+
+def _best_of(step: Path) -> list[int]:
+    try:
+        best = read_record(step / _STATE, RunState, hint=_START_OVER).watch.best
+    except StorageError:  # it is damaged, and will be passed over
+        return []
+    return [best.step] if best else []
+
+
+class SaveClock:
+    """Whether the last checkpoint is older than it should be; never, where no minutes are given."""
+
+    def __init__(self, minutes: float | None, now: Callable[[], float] = time.monotonic) -> None:
+        self._after_s = math.inf if minutes is None else 60 * minutes
+        self._now = now
+        self._saved_at = now()
+
+    def is_due(self) -> bool:
+        return self._now() - self._saved_at >= self._after_s
+
+    def restart(self) -> None:
+        """A checkpoint was just written."""
+        self._saved_at = self._now()
 
 
 _START_OVER = "Remove this run's folder and run the same command again to train from the start."

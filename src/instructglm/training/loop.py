@@ -5,40 +5,32 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
-from accelerate import Accelerator
+from torch.nn.utils import clip_grad_norm_
 
 from instructglm.config.training import TrainingSettings
-from instructglm.core.errors import RunError
 from instructglm.core.progress import Bar, Progress
 from instructglm.core.seeds import derived_seed
 from instructglm.data.features import Feature
-from instructglm.training.batches import Batch, micro_batches
-from instructglm.training.checkpoint import RunState, load_best, resume, save_best, save_checkpoint
+from instructglm.training import sanity
+from instructglm.training.checkpoint import RunState, SaveClock, load_best, resume, save_best, save_checkpoint
 from instructglm.training.interrupt import deferred_interrupt
-from instructglm.training.loss import arithmetic, has_plain_head, weighted_count, weighted_nats
-from instructglm.training.metrics_log import MetricsLog
-from instructglm.training.monitor import Check
-from instructglm.training.optimizers import make_optimizer, make_schedule
+from instructglm.training.metrics_log import MetricsLog, SilentLog
+from instructglm.training.monitor import Check, steps_between_checks
+from instructglm.training.optimizers import make_optimizer
+from instructglm.training.passes import Passes
 from instructglm.training.plan import make_plan
+from instructglm.training.provenance import provenance
+from instructglm.training.schedules import make_schedule
+from instructglm.training.setting import Setting
+from instructglm.training.trackers import open_trackers
+from instructglm.training.validation import Validate, task_metrics
+from instructglm.training.workload import validation_size
 from instructglm.tuning import TunedModel
-
-_CHECKS_PER_RUN = 10  # when eval_steps is not given
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Where and in which arithmetic a run computes."""
-
-    device: torch.device
-    dtype: torch.dtype
-    pad_id: int
-    seed: int
-    packed: bool = False
-    """Whether rows hold prompts with all their outputs, without padding."""
+from instructglm.tuning.shards import whole
 
 
 def train(
@@ -49,18 +41,20 @@ def train(
     setting: Setting,
     folder: Path,
     progress: Progress,
+    validate: Validate | None = None,
 ) -> RunState:
     """Move the weights of `tuned` and leave it with those of the best validation check.
 
     Checkpoints and `metrics.jsonl` go under `folder`; where checkpoints stand
     there already, the run goes on from the last and ends as if it had never
-    stopped.
+    stopped. `validate` gives the task metrics of the weights as they are, by
+    name; it is called at every check.
 
     Raises:
-        RunError: the loss, a gradient or a weight is not a number, or no token is trained.
+        RunError: what is trained is no longer sane (`sanity`), or the run began with other data or settings.
         KeyboardInterrupt: after the step in progress and its checkpoint.
     """
-    return _Run(tuned, train_features, validation_features, settings, setting, folder, progress).go()
+    return _Run(tuned, train_features, validation_features, settings, setting, folder, progress, validate).go()
 
 
 class _Run:
@@ -75,33 +69,38 @@ class _Run:
         setting: Setting,
         folder: Path,
         progress: Progress,
+        validate: Validate | None,
     ) -> None:
         self.tuned, self.settings, self.setting, self.progress = tuned, settings, setting, progress
+        self.ranks, self.validate, self.folder = setting.ranks, validate, folder
         self.checkpoints = folder / "checkpoints"
         self.features = train_features
-        self.validation = self._batches(validation_features, 4 * settings.micro_batch_size)
-        self.plan = make_plan(len(train_features), settings, setting.seed)
-        self.eval_steps = settings.eval_steps or max(1, self.plan.num_steps // _CHECKS_PER_RUN)
+        self.plan = make_plan([feature.num_tokens for feature in train_features], settings, setting.seed)
+        if note := self.plan.note():
+            progress.say(note)
+        self.eval_steps = steps_between_checks(settings.eval_steps, self.plan.num_steps)
         self.save_steps = settings.save_steps or self.eval_steps
-        self.accelerator = Accelerator(cpu=setting.device.type == "cpu")
         if settings.gradient_checkpointing:
             tuned.checkpoint_gradients()
-        self.model = self.accelerator.prepare(tuned.model)
-        self.plain_head = self._has_plain_head()
-        if not self.plain_head:
-            progress.say("this model changes its logits after the head: they are made whole, which takes more memory")
+        self.passes = Passes(tuned, train_features, settings, setting, progress.say)
+        self.validation = self.passes.batches(validation_features, validation_size(settings))
         self.optimizer = make_optimizer(tuned, settings)
-        torch.manual_seed(derived_seed(setting.seed, "dropout"))
+        torch.manual_seed(derived_seed(setting.seed, "dropout", *filter(None, [self.ranks.rank])))
         self.checkpoints.mkdir(parents=True, exist_ok=True)
-        self.state = resume(self.checkpoints, tuned, self.optimizer)
+        made_with = self._made_with(validation_features)
+        self.state = resume(self.checkpoints, tuned, self.optimizer, made_with, progress.say, self.ranks.rank)
+        self.clock = SaveClock(settings.save_minutes)
         self.scheduler = make_schedule(self.optimizer, settings, self.plan.num_steps, self.state.step)
-        self.log = MetricsLog(folder / "metrics.jsonl", self.state.step)
+        log = folder / "metrics.jsonl"
+        self.log = MetricsLog(log, self.state.step) if self.ranks.is_first else SilentLog()
 
     def go(self) -> RunState:
         if self.state.step:
             self.progress.say(f"training goes on from step {self.state.step} of {self.plan.num_steps}")
+        names = self.settings.report_to if self.ranks.is_first else ()
         with (
-            deferred_interrupt() as interrupted,
+            open_trackers(names, self.folder, self.state.step, self.progress.say) as self.log.trackers,
+            deferred_interrupt(patient=self.ranks.world_size > 1) as interrupted,
             self.progress.stage("train", total=self.plan.num_steps, unit="step", done=self.state.step) as bar,
         ):
             if not self.state.step and self.validation and not self.state.watch.checks:
@@ -109,65 +108,49 @@ class _Run:
             while self.state.step < self.plan.num_steps and not self._finished():
                 self._step(bar)
                 self._after_step()
-                if interrupted():
+                stop = interrupted()
+                if self.ranks.any(stop is not None):
                     self._save()
-                    raise KeyboardInterrupt
+                    raise stop or KeyboardInterrupt
         self._keep_best()
         return self.state
 
     def _step(self, bar: Bar) -> None:
         """One optimizer step over the plan's next batch, in as many forward passes as it takes."""
         started = time.perf_counter()
-        chosen = [self.features[index] for index in self.plan.indices(self.state.step)]
-        batches = self._batches(chosen, self.settings.micro_batch_size)
-        total = weighted_count(batches)
-        self.model.train()
-        loss = sum(self._backward(batch, total) for batch in batches)
-        grad_norm = self.accelerator.clip_grad_norm_(self.tuned.trainable().values(), self.settings.max_grad_norm)
-        self._require_finite(self.state.step + 1, float(grad_norm), "gradient's norm")  # before it spoils the weights
-        learning_rate = float(self.scheduler.get_last_lr()[0])
-        self.optimizer.step()
-        self.scheduler.step()
-        self.optimizer.zero_grad(set_to_none=True)
+        step = self.state.step + 1
+        batches = self.passes.share([self.features[index] for index in self.plan.indices(step - 1)])
+        total = self.passes.weight(batches)
+        sanity.require_trained_tokens(step, total)
+        mine = self.passes.backward(batches, total, step)
+        counts = sum(b.num_tokens() for b in batches), sum(b.num_trained() for b in batches)
+        loss, num_tokens, num_trained = map(math.fsum, zip(*self.ranks.gather(mine, *counts), strict=True))
+        grad_norm, rate = self._move(step, loss)
         seconds = time.perf_counter() - started
-        num_tokens, num_trained = sum(b.num_tokens() for b in batches), sum(b.num_trained() for b in batches)
         self.state = self.state.model_copy(
             update={
-                "step": self.state.step + 1,
-                "num_input_tokens": self.state.num_input_tokens + num_tokens,
-                "num_trained_tokens": self.state.num_trained_tokens + num_trained,
+                "step": step,
+                "num_input_tokens": self.state.num_input_tokens + int(num_tokens),
+                "num_trained_tokens": self.state.num_trained_tokens + int(num_trained),
                 "seconds": self.state.seconds + seconds,
             }
         )
-        self._log_step(loss, float(grad_norm), learning_rate, num_tokens, num_trained, seconds)
+        self._log_step(loss, grad_norm, rate, int(num_tokens), int(num_trained), seconds)
         bar.advance(1, loss=loss, tokens_per_s=num_tokens / seconds)
 
-    def _batches(self, features: Sequence[Feature], size: int) -> list[Batch]:
-        return micro_batches(features, size, self.setting.pad_id, packed=self.setting.packed)
-
-    def _nats(self, batch: Batch) -> torch.Tensor:
-        return weighted_nats(self.model, batch.to(self.setting.device), plain_head=self.plain_head)
-
-    def _has_plain_head(self) -> bool:
-        shortest = min(self.features, key=lambda feature: len(feature.context.input_ids))
-        self.model.eval()
-        with arithmetic(self.setting.device, self.setting.dtype):
-            return has_plain_head(self.model, self._batches([shortest], 1)[0].to(self.setting.device))
-
-    def _backward(self, batch: Batch, total: float) -> float:
-        with arithmetic(self.setting.device, self.setting.dtype):
-            nats = self._nats(batch)
-        loss = nats / total
-        self._require_finite(self.state.step + 1, loss.item(), "loss")
-        self.accelerator.backward(loss)
-        return loss.item()
-
-    def _require_finite(self, step: int, value: float, name: str) -> None:
-        if not math.isfinite(value):
-            raise RunError(
-                f"step {step}: the {name} is {value}",
-                hint="Lower training.learning_rate, or set model.dtype to float32. The last checkpoint is intact.",
-            )
+    def _move(self, step: int, loss: float) -> tuple[float, float]:
+        """Let the optimizer follow the gradients; their norm before it was clipped, and the learning rate."""
+        weights = self.tuned.trainable()
+        grad_norm = float(whole(clip_grad_norm_(weights.values(), self.settings.max_grad_norm)))
+        sanity.require_finite(step, grad_norm, "gradient's norm")  # before it spoils the weights
+        sanity.require_signal(step, loss, grad_norm)
+        rates = [float(rate) for rate in self.scheduler.get_last_lr()]
+        sanity.require_rate(step, rates)
+        with sanity.moving(weights, step, self.ranks.any):
+            self.optimizer.step()
+        self.scheduler.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return grad_norm, rates[0]
 
     def _log_step(
         self, loss: float, grad_norm: float, learning_rate: float, num_tokens: int, num_trained: int, seconds: float
@@ -191,36 +174,55 @@ class _Run:
         step, last = self.state.step, self.plan.num_steps
         if self.validation and (step % self.eval_steps == 0 or step == last):
             self._check()
-        if step % self.save_steps == 0 or step == last or self._finished():
+        if step % self.save_steps == 0 or step == last or self._finished() or self._is_save_due():
             self._save()
 
+    def _is_save_due(self) -> bool:
+        """Clocks differ: where one process finds it is time, it is for all."""
+        return self.settings.save_minutes is not None and self.ranks.any(self.clock.is_due())
+
     def _check(self) -> None:
-        """Validation loss; the weights are kept where it is the lowest so far."""
-        check = Check(step=self.state.step, loss=self._validation_loss())
-        self._require_finite(check.step, check.loss, "validation loss")
+        """Validation loss and task metrics; the weights are kept where they are the best so far."""
+        step = self.state.step
+        loss, found = self.passes.validation_loss(self.validation, step), self._task_metrics()
+        metrics, num_items = ({name: pair[place] for name, pair in found.items()} for place in (0, 1))
+        check = Check(step=step, loss=loss, metrics=metrics, num_items=num_items)
         watch = self.state.watch.after(check, self.settings.early_stopping)
         self.state = self.state.model_copy(update={"watch": watch})
-        self.log.write(check.step, validation_loss_nats_per_token=check.loss)
-        self.progress.say(f"step {check.step}: validation loss {check.loss:.4f}")
+        self.log.write(check.step, **check.named())
+        self.progress.say(str(check))
         if watch.best == check:
-            save_best(self.checkpoints, self.tuned, check.step)
+            save_best(self.checkpoints, self.tuned, check.step, self.ranks)
 
-    def _validation_loss(self) -> float:
-        self.model.eval()
-        with torch.no_grad(), arithmetic(self.setting.device, self.setting.dtype):
-            nats = [self._nats(batch).item() for batch in self.validation]
-        return math.fsum(nats) / weighted_count(self.validation)
+    def _task_metrics(self) -> dict[str, tuple[float, int]]:
+        """Those that the first process found: all decide by the same figures."""
+        found = task_metrics(self.tuned.model, self.validate) if self.validate else {}
+        agreed = self.ranks.gather(*[number for pair in found.values() for number in pair])[0]
+        return {name: (agreed[2 * place], int(agreed[2 * place + 1])) for place, name in enumerate(found)}
+
+    def _made_with(self, validation_features: Sequence[Feature]) -> dict[str, Any]:
+        setting = self.setting
+        return provenance(
+            self.settings,
+            self.features,
+            validation_features,
+            device=setting.device.type,
+            dtype=str(setting.dtype),
+            packed=setting.packed,
+            seed=setting.seed,
+            **setting.made_with,
+        )
 
     def _finished(self) -> bool:
         return self.state.watch.should_stop(self.settings.early_stopping)
 
     def _save(self) -> None:
-        save_checkpoint(self.checkpoints, self.tuned, self.optimizer, self.state)
+        keep = self.settings.save_total_limit
+        save_checkpoint(self.checkpoints, self.tuned, self.optimizer, self.state, self.ranks, keep)
+        self.clock.restart()
 
     def _keep_best(self) -> None:
+        self.ranks.wait()  # for the first to have written it
         if self.state.watch.best is not None:
             self.tuned.load_state(load_best(self.checkpoints, self.state.watch.best.step))
-        for name, weight in self.tuned.trainable().items():
-            self._require_finite(
-                self.state.step, float(weight.detach().float().abs().max()), f"largest weight of {name}"
-            )
+        sanity.require_finite_weights(self.state.step, self.tuned.trainable())

@@ -30,6 +30,17 @@ def weighted_nats(model: nn.Module, batch: Batch, *, plain_head: bool = True) ->
     return head_loss(head, hidden, batch.labels, batch.weights)
 
 
+class StepLoss(nn.Module):
+    """`weighted_nats` as a module: all that a training step uses of a model is used in its forward pass."""
+
+    def __init__(self, model: nn.Module, *, plain_head: bool) -> None:
+        super().__init__()
+        self.model, self.plain_head = model, plain_head
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        return weighted_nats(self.model, batch, plain_head=self.plain_head)
+
+
 def _inputs(model: nn.Module, batch: Batch) -> dict[str, Any]:
     """The arguments of the forward pass."""
     inputs = {"input_ids": batch.input_ids, "position_ids": batch.position_ids, "use_cache": False}

@@ -31,20 +31,29 @@ def set_packed(
     are found out, whatever they are.
     """
     model: Any = tuned.model
-    reason = tuned.against_packing or _against_length(model.config, features)
+    reason = exchange_attention(tuned, features)
     if reason:
         return reason
-    model.set_attn_implementation(SHARED_PREFIX)
-    if model.config._attn_implementation != SHARED_PREFIX:
-        return "its attention cannot be exchanged"
     reason = _tried(tuned, features, device, dtype)
     if reason:
         model.set_attn_implementation(otherwise)
     return reason
 
 
+def exchange_attention(tuned: TunedModel, features: Sequence[Feature]) -> str | None:
+    """Give the model the attention of packed rows; the reason where it is known, without a trial, that it cannot be."""
+    model: Any = tuned.model
+    reason = tuned.against_packing or _against_length(model.config, features)
+    if reason:
+        return reason
+    model.set_attn_implementation(SHARED_PREFIX)
+    exchanged = model.config._attn_implementation == SHARED_PREFIX
+    return None if exchanged else "its attention cannot be exchanged"
+
+
 def _against_length(config: Any, features: Sequence[Feature]) -> str | None:
     """Windows and chunks that a sequence of these would meet: some families have them in their masks only."""
+    config = config.get_text_config(decoder=True)  # of a model that also sees or hears; its own otherwise
     longest = max(len(one.context.input_ids) + max(map(len, one.outputs)) for one in features)
     for name in _WINDOWS:
         limit = getattr(config, name, None)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from peft import PeftModel
-from safetensors import SafetensorError
+from peft import PeftModel, get_peft_model_state_dict
+from safetensors import SafetensorError, safe_open
 from torch import nn
 from transformers import DynamicCache, PreTrainedModel
 
@@ -15,7 +16,7 @@ from instructglm.core.errors import ModelError
 from instructglm.models.chatglm.modeling import ChatGLMForCausalLM
 from instructglm.models.chatglm.prefix_files import load_prefix
 
-_OF_PEFT = "adapter_config.json"
+_OF_PEFT, _WEIGHTS_OF_PEFT = "adapter_config.json", "adapter_model.safetensors"
 
 
 def load_adapter(model: PreTrainedModel, folder: Path) -> nn.Module:
@@ -32,15 +33,15 @@ def load_adapter(model: PreTrainedModel, folder: Path) -> nn.Module:
         load_prefix(model, folder)
         return model.eval()  # type: ignore[no-any-return]
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
-        first = next(iter(str(error).strip().splitlines()), type(error).__name__)
-        raise _unfit(folder, first) from error
+        raise _unfit(folder, _first_fault(error), *_bases(model, folder)) from error
     except ModelError as error:
-        raise _unfit(folder, *error.faults) from error
+        raise _unfit(folder, *error.faults, *_bases(model, folder)) from error
 
 
 def _of_peft(model: PreTrainedModel, folder: Path) -> PeftModel:
     """PEFT takes a prefix of any depth for any model; it would be told later, by a crash or not at all."""
     adapted = PeftModel.from_pretrained(model, folder).eval()
+    _require_all_used(adapted, folder)
     if not adapted.active_peft_config.is_prompt_learning:
         return adapted
     if isinstance(model, ChatGLMForCausalLM):
@@ -49,6 +50,31 @@ def _of_peft(model: PreTrainedModel, folder: Path) -> PeftModel:
     if found != expected:
         raise ModelError(f"the prefix is for {found} layers, the model has {expected}")
     return adapted
+
+
+def _require_all_used(adapted: PeftModel, folder: Path) -> None:
+    """PEFT leaves out what finds no layer in this model, and only warns of what its layers do not find."""
+    with safe_open(folder / _WEIGHTS_OF_PEFT, "pt") as file:
+        found = set(file.keys())
+    expected = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    for told, names in (("no layer for", found - expected), ("nothing for", expected - found)):
+        if names:
+            raise ModelError(f"{told} {min(names)}, and {len(names) - 1} more")
+
+
+def _first_fault(error: Exception) -> str:
+    """What does not fit, without the heading that torch puts above it."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[1] if lines[0].startswith("Error(s) in loading") and len(lines) > 1 else lines[0]
+
+
+def _bases(model: PreTrainedModel, folder: Path) -> list[str]:
+    """The adapter's own base and this one, where the adapter says which was its own."""
+    try:
+        noted = json.loads((folder / _OF_PEFT).read_text("utf-8")).get("base_model_name_or_path")
+    except (OSError, ValueError, AttributeError):
+        return []
+    return [f"it was trained on {noted}; the base is {model.name_or_path}"] if noted else []
 
 
 def _unfit(folder: Path, first: str, *others: str) -> ModelError:

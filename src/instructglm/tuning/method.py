@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import nn
 
 from instructglm.core.errors import ModelError
 from instructglm.models.quiet import quiet
+from instructglm.tuning.shards import part_of, whole
 
 
 def save_pretrained(model: Any, folder: Path) -> None:
@@ -40,26 +42,32 @@ class TunedModel:
     """Why no layer can be computed again in the backward pass, where that is so."""
     against_packing: str = ""
     """Why prompts cannot be read in one row with all their outputs, where that is so."""
+    lr_ratios: Mapping[str, float] = field(default_factory=dict)
+    """Name of a weight that moves -> how many times the learning rate it gets; 1 where it is not named."""
 
     def trainable(self) -> dict[str, nn.Parameter]:
         """The parameters that move, by name."""
         return {name: weight for name, weight in self.model.named_parameters() if weight.requires_grad}
 
-    def state(self) -> dict[str, torch.Tensor]:
-        """A copy of the weights that move."""
-        return {name: weight.detach().cpu().clone() for name, weight in self.trainable().items()}
+    def state(self, keep: bool = True) -> dict[str, torch.Tensor]:
+        """A copy of the weights that move; nothing where it is not kept.
+
+        Where FSDP has parted them, all processes call this together, and those keep it that want it.
+        """
+        named = ((name, whole(weight.detach())) for name, weight in self.trainable().items())
+        return {name: weight.cpu().clone() for name, weight in named if keep}
 
     def load_state(self, state: dict[str, torch.Tensor]) -> None:
         """Set the weights that move, bit by bit."""
         with torch.no_grad():
             for name, weight in self.trainable().items():
-                weight.copy_(state[name])
+                weight.copy_(part_of(state[name], weight))
 
     def num_trainable(self) -> int:
         return sum(weight.numel() for weight in self.trainable().values())
 
     def num_parameters(self) -> int:
-        return sum(weight.numel() for weight in self.model.parameters())
+        return sum(_numel(weight) for weight in self.model.parameters())
 
     def save(self, folder: Path) -> None:
         """Write what `models.load` or `load_adapter` needs to have the tuned model again."""
@@ -80,11 +88,18 @@ class TunedModel:
         self.model.enable_input_require_grads()  # type: ignore[operator]
 
 
+def _numel(weight: torch.Tensor) -> int:
+    """The numbers that a weight stands for: bitsandbytes keeps two of 4 bits in a byte."""
+    quantized = getattr(weight, "quant_state", None)
+    return weight.numel() if quantized is None else math.prod(quantized.shape)
+
+
 def settle_dtypes(model: nn.Module, dtype: torch.dtype) -> None:
-    """Weights that move in float32, frozen ones in the dtype of the matrix products.
+    """Weights that move in float32, frozen ones in the dtype of the matrix products, quantized ones as they are.
 
     Adam's updates are smaller than bfloat16 can add to a weight; frozen weights
     have no updates to lose, and half their bytes are half the time to read them.
     """
     for weight in model.parameters():
-        weight.data = weight.data.to(torch.float32 if weight.requires_grad else dtype)
+        if weight.is_floating_point():
+            weight.data = weight.data.to(torch.float32 if weight.requires_grad else dtype)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any, Protocol
 
+from instructglm.annotation.aggregation import mean_rating
 from instructglm.core.records import Output
 
 _KEYS = ("text", "weight", "rating", "annotator")
@@ -42,21 +43,28 @@ def _read_object(value: dict[str, Any], field: str, book: FaultBook) -> Iterator
     if unknown or not isinstance(value.get("text"), str):
         book.fault(field, value, "an object with text and, if wished, weight or rating, and annotator")
         return
-    weight = _weight(value, field, book)
-    annotator = value.get("annotator")
+    ratings, weight, annotator = _ratings(value), value.get("weight"), value.get("annotator")
+    numbers = {f"{field}.weight": weight} if weight is not None else {}
+    numbers |= {f"{field}.{place}": rating for place, rating in ratings.items()}
+    faulty = [place for place, number in numbers.items() if not _is_positive(number, place, book)]
     if annotator is not None and not isinstance(annotator, str):
         book.fault(f"{field}.annotator", annotator, "the annotator's name as text")
-    elif weight is not None:
-        yield field, Output(text=value["text"], weight=weight, annotator=annotator)
+    elif not faulty:
+        given = tuple(map(float, ratings.values()))
+        weight = mean_rating(given or (1.0,)) if weight is None else float(weight)
+        yield field, Output(text=value["text"], weight=weight, annotator=annotator, ratings=given)
 
 
-def _weight(value: dict[str, Any], field: str, book: FaultBook) -> float | None:
-    """The weight, or the rating in its place; 1 where there is neither."""
-    name = "weight" if value.get("weight") is not None else "rating"
-    weight = value.get(name)
-    if weight is None:
-        return 1.0
-    if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 < weight < math.inf:
-        book.fault(f"{field}.{name}", weight, "a number above 0; leave out outputs that nobody accepts")
-        return None
-    return float(weight)
+def _ratings(value: dict[str, Any]) -> dict[str, Any]:
+    """Place -> rating: `rating` is one, or a list where several people rated."""
+    rating = value.get("rating")
+    if isinstance(rating, list):
+        return {f"rating[{index}]": one for index, one in enumerate(rating)}
+    return {} if rating is None else {"rating": rating}
+
+
+def _is_positive(number: Any, place: str, book: FaultBook) -> bool:
+    if isinstance(number, bool) or not isinstance(number, int | float) or not 0 < number < math.inf:
+        book.fault(place, number, "a number above 0; leave out outputs that nobody accepts")
+        return False
+    return True

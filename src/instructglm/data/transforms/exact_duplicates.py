@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from instructglm.core.ledger import Ledger, LedgerEntry
+from instructglm.core.ledger import Ledger, LedgerEntry, shortened
 from instructglm.core.records import Example, Output, Split
-
-_SHOWN = 60  # characters of an output in the ledger
 
 
 def merge_equal_prompts(examples: list[Example], ledger: Ledger) -> list[Example]:
@@ -40,7 +38,7 @@ def _merge(same: list[Example], ledger: Ledger) -> Example | None:
             ledger.drop(example.row, "duplicate", f"same prompt and output as {first.row}", task=example.task)
         else:
             for output in repeated:
-                detail = f"one of its outputs stands already: {_shortened(output.text)}"
+                detail = f"one of its outputs stands already: {shortened(output.text)}"
                 ledger.add(
                     LedgerEntry(row=example.row, reason="duplicate", detail=detail, action="cut", task=example.task)
                 )
@@ -56,7 +54,13 @@ def _take(output: Output, outputs: dict[str, Output]) -> bool:
     if output.annotator is None or output.annotator == known.annotator:
         return False
     both = f"{known.annotator}, {output.annotator}" if known.annotator else output.annotator
-    outputs[output.text] = known.model_copy(update={"weight": known.weight + output.weight, "annotator": both})
+    outputs[output.text] = known.model_copy(
+        update={
+            "weight": known.weight + output.weight,
+            "annotator": both,
+            "ratings": (*known.ratings, *output.ratings),
+        }
+    )
     return True
 
 
@@ -65,9 +69,5 @@ def _drop_conflict(same: list[Example], ledger: Ledger) -> None:
         others = [other for other in same if set(other.references) != set(example.references)]
         more = f" and {len(others) - 1} more" if len(others) > 1 else ""
         answer, other = " | ".join(example.references), " | ".join(others[0].references)
-        detail = f"answers {_shortened(answer)}, but {others[0].row}{more} answers otherwise ({_shortened(other)})"
+        detail = f"answers {shortened(answer)}, but {others[0].row}{more} answers otherwise ({shortened(other)})"
         ledger.drop(example.row, "conflict", detail, task=example.task)
-
-
-def _shortened(text: str) -> str:
-    return repr(text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…")

@@ -74,6 +74,7 @@ def shared_prefix_attention(
     return _by_example(query[0], key[0], value[0], segments, prefix, scale, dropout), None
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _by_example(
     query: torch.Tensor,
     key: torch.Tensor,
@@ -160,6 +161,7 @@ def _autocast(*states: torch.Tensor) -> tuple[torch.Tensor, ...]:
     return tuple(state.to(dtype) for state in states)
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _require_possible(query: torch.Tensor, segments: Segments, kwargs: dict[str, Any]) -> None:
     if query.shape[0] != 1 or query.shape[2] != segments.num_tokens:
         raise ModelError(

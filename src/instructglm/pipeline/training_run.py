@@ -1,0 +1,193 @@
+"""One training, from a dataset to a finished run's folder; where several processes train, by each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from instructglm.config.experiment import Experiment
+from instructglm.config.loading import to_yaml
+from instructglm.core.errors import ModelError
+from instructglm.core.files import sync_folder, write_text
+from instructglm.core.ledger import Ledger
+from instructglm.data.dataset import write_ledger
+from instructglm.data.features import Feature
+from instructglm.data.templates import template_for
+from instructglm.evaluation.predict import Predictor
+from instructglm.models.guard import require_finite
+from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
+from instructglm.models.loading import load
+from instructglm.models.memory import PeakMemory
+from instructglm.models.quantization import loading_in_few_bits
+from instructglm.models.window import require_window
+from instructglm.pipeline.estimate_case import case_of, loading_dtype_of, may_be_packed, pad_id_of
+from instructglm.pipeline.job import Job, with_data_files
+from instructglm.pipeline.memory_told import memory_told
+from instructglm.pipeline.run_manifest import RunManifest, write_run
+from instructglm.pipeline.training_card import training_card
+from instructglm.pipeline.training_features import training_features
+from instructglm.pipeline.watching import task_validator
+from instructglm.report.contents import TrainingCard
+from instructglm.report.estimate import Estimate
+from instructglm.report.numerals import size
+from instructglm.training.checkpoint import tensor_storage
+from instructglm.training.compilation import compile_layers
+from instructglm.training.distributed.ranks import ALONE, Ranks
+from instructglm.training.estimate import Case, estimate
+from instructglm.training.loop import train
+from instructglm.training.packing import set_packed
+from instructglm.training.setting import Setting
+from instructglm.training.trackers import require_trackers
+from instructglm.tuning import METHODS, TunedModel, note_base
+from instructglm.tuning.shards import is_parted
+
+_SAID_BY_THE_SETTING = ("device", "dtype", "seed", "training")
+
+
+def train_into(
+    job: Job, dataset: Path, folder: Path, digest: str, inputs: dict[str, Any], ranks: Ranks = ALONE
+) -> None:
+    """Train in `folder`, on from its last checkpoint, and leave there what a finished run has.
+
+    Where several processes train together, each calls this; the first writes.
+
+    Raises:
+        InstructGLMError: any mistake that the user can mend.
+        KeyboardInterrupt: after the step in progress and its checkpoint.
+    """
+    with PeakMemory(choose_device(job.experiment.model.device)) as peak:
+        card = _trained(job, dataset, folder, inputs, ranks)
+    if card:
+        card = card.model_copy(update={"peak_memory": peak.bytes, "memory_measure": peak.measure})
+        write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
+
+
+def _trained(job: Job, dataset: Path, folder: Path, inputs: dict[str, Any], ranks: Ranks) -> TrainingCard | None:
+    """The card, in the first process; the tuned weights are saved."""
+    experiment, ledger = job.experiment, Ledger()
+    require_trackers(experiment.training.report_to)
+    device = choose_device(experiment.model.device)
+    dtype = choose_dtype(experiment.model.dtype, device)
+    attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
+    model, tokenizer = load_to_tune(experiment, device, dtype, attention)
+    template = template_for(tokenizer)
+    features, validation = training_features(job, dataset, template, ledger)
+    if ranks.is_first:
+        write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
+        write_ledger(folder, ledger.entries)
+    made_with = {name: value for name, value in inputs.items() if name not in _SAID_BY_THE_SETTING}
+    case = case_of(experiment, pad_id_of(tokenizer))
+    expected = _expected(job, case, features, validation, ranks)
+    with memory_told(expected, experiment):
+        model = model if experiment.model.quantization_config else model.to(device)
+        tuned = _tuned(experiment, model, dtype)
+        packed = pack_rows(job, tuned, [*features, *validation], device, dtype, attention)
+        if expected and packed != expected.packed:
+            expected = _expected(job, case, features, validation, ranks, packed)
+        if expected and ranks.is_first:
+            write_text(folder / "estimate.json", expected.model_dump_json(indent=2) + "\n")
+        setting = Setting(device, dtype, case.pad_id, experiment.seed, packed, made_with, ranks)
+        if experiment.training.torch_compile:
+            job.progress.say("compiling the layers, and trying them out")
+            compile_layers(tuned, features, setting)
+        validate = task_validator(job, dataset, Predictor("validation", tuned.model, template, device, dtype))
+        state = train(tuned, features, validation, experiment.training, setting, folder, job.progress, validate)
+    tuned = _put_together(experiment, tuned, dtype, ranks)
+    if not ranks.is_first:
+        return None
+    _save(tuned, tokenizer, experiment.model.name_or_path, folder / tuned.name)
+    return training_card(job, tuned, state, features, setting, folder).model_copy(update={"estimate": expected})
+
+
+def load_to_tune(experiment: Experiment, device: torch.device, dtype: torch.dtype, attention: str) -> tuple[Any, Any]:
+    """The model that is tuned, fit to be, and its tokenizer. One of few bits is on its device already."""
+    few_bits = loading_in_few_bits(experiment.model.quantization_config, dtype, device)
+    told = few_bits or {"dtype": loading_dtype_of(experiment, dtype)}
+    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **told)
+    require_finite(model, experiment.model.name_or_path)
+    require_window(model, experiment.data.max_length)
+    return model, tokenizer
+
+
+def _tuned(experiment: Experiment, model: Any, dtype: torch.dtype) -> TunedModel:
+    tuned: TunedModel = METHODS[experiment.tuning.method](model, experiment.tuning, dtype=dtype, seed=experiment.seed)
+    return tuned
+
+
+def _put_together(experiment: Experiment, tuned: TunedModel, dtype: torch.dtype, ranks: Ranks) -> TunedModel:
+    """The tuned model whole, in the first process: a fresh one with the weights that FSDP had parted."""
+    if not is_parted(tuned.model):
+        return tuned
+    weights = tuned.state(ranks.is_first)
+    if not ranks.is_first:
+        return tuned
+    fresh = _tuned(experiment, load(experiment.model.name_or_path, dtype=loading_dtype_of(experiment, dtype))[0], dtype)
+    fresh.load_state(weights)
+    return fresh
+
+
+def _expected(
+    job: Job,
+    case: Case,
+    features: Sequence[Feature],
+    validation: Sequence[Feature],
+    ranks: Ranks,
+    packed: bool | None = None,
+) -> Estimate | None:
+    """What the run will take; a run is not stopped by what cannot be told of it.
+
+    What weights take that are parted among processes is not told.
+    """
+    if ranks.world_size > 1 and ranks.strategy == "fsdp":
+        return None
+    try:
+        told = estimate(case, features, validation, packed=packed)
+        if told.memory.total is not None and told.memory.total > told.device_memory:
+            job.progress.say(
+                f"this run is estimated to take {size(told.memory.total)} at once; "
+                f"the device ({told.device}) has {size(told.device_memory)}"
+            )
+        return told
+    except Exception as error:  # where training cannot go on either, it says so itself
+        job.progress.say(f"no estimate of this run: {next(iter(str(error).splitlines()), type(error).__name__)}")
+        return None
+
+
+def pack_rows(
+    job: Job,
+    tuned: TunedModel,
+    features: Sequence[Feature],
+    device: torch.device,
+    dtype: torch.dtype,
+    attention: str,
+) -> bool:
+    """Whether rows are packed: where the experiment lets it and the model can.
+
+    Raises:
+        ModelError: the experiment says they must be, and this model cannot.
+    """
+    wanted = job.experiment.training.packing
+    if not may_be_packed(job.experiment):
+        return False
+    reason = set_packed(tuned, features, device, dtype, otherwise=attention)
+    if reason and wanted == "shared_prefix":
+        raise ModelError(
+            f"training.packing is shared_prefix, and this model cannot be packed: {reason}",
+            hint="Set training.packing to auto or none.",
+        )
+    if reason:
+        job.progress.say(f"not packed: {reason}")
+    return not reason
+
+
+def _save(tuned: TunedModel, tokenizer: Any, base: str, folder: Path) -> None:
+    with tensor_storage(folder):
+        tuned.save(folder)
+        if tuned.name == "model":
+            tokenizer.save_pretrained(folder)
+        else:
+            note_base(folder, base)
+        sync_folder(folder)
