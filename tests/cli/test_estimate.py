@@ -15,8 +15,8 @@ from instructglm.pipeline.run_manifest import read_run
 from instructglm.report.contents import TrainingCard
 from instructglm.report.estimate import Estimate
 from instructglm.report.numerals import size
-from instructglm.training import loop
-from instructglm.training.loss import weighted_nats
+from instructglm.training.batches import Batch
+from instructglm.training.loss import StepLoss
 
 EXPERIMENT = """\
 name: mood
@@ -208,15 +208,15 @@ def test_a_run_out_of_memory_says_what_was_told_and_what_to_change(
     ask: Any, experiment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No accelerator is here to run out: its error is raised in the place of its third step."""
-    steps = iter(range(1000))
+    passes, forward = iter(range(1000)), StepLoss.forward
 
-    def full(model: Any, batch: Any, **kwargs: Any) -> torch.Tensor:
-        if model.training and next(steps) >= 4:  # two passes a step
+    def full(self: StepLoss, batch: Batch) -> torch.Tensor:
+        if self.training and next(passes) >= 4:  # two a step
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
-        return weighted_nats(model, batch, **kwargs)
+        return forward(self, batch)
 
     with monkeypatch.context() as patch:
-        patch.setattr(loop, "weighted_nats", full)
+        patch.setattr(StepLoss, "forward", full)
         done = ask("train")
     assert done.code == 2
     assert "Traceback" not in done.err
@@ -238,7 +238,7 @@ def test_another_error_in_training_stays_what_it_is(ask: Any, monkeypatch: pytes
     def broken(*_: Any, **__: Any) -> torch.Tensor:
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr(loop, "weighted_nats", broken)
+    monkeypatch.setattr(StepLoss, "forward", broken)
     with pytest.raises(RuntimeError, match="a bug"):
         ask("train")
 
@@ -247,7 +247,7 @@ def test_a_run_trains_on_where_nothing_can_be_told(ask: Any, experiment: Path, m
     def refuse(*_: Any, **__: Any) -> None:
         raise ValueError("no such size")
 
-    monkeypatch.setattr("instructglm.pipeline.training_stage.estimate", refuse)
+    monkeypatch.setattr("instructglm.pipeline.training_run.estimate", refuse)
     done = ask("train")
     assert done.code == 0
     assert "no estimate of this run: no such size" in done.err

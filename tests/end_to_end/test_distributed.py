@@ -88,7 +88,7 @@ def test_a_process_that_dies_ends_all_and_the_same_command_goes_on_bit_by_bit(pr
     assert "training goes on from step" in wait_for(process, "step 24:")
     process.send_signal(signal.SIGTERM)
     told = process.communicate(timeout=60)[1]
-    assert (process.returncode, "Traceback" in told) == (2, False)
+    assert (process.returncode, "Traceback" in told) == (128 + signal.SIGTERM, False)
     assert "Run the same command again to go on from there." in told
     (saved,) = cut.out.glob("runs/*.partial/checkpoints/step-*")
     assert step_of(saved) >= 24

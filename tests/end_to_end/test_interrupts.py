@@ -68,6 +68,20 @@ def test_stopped_in_every_stage_a_run_ends_as_if_it_never_had(project) -> None:
     assert not list(stopped.out.rglob("*.partial"))
 
 
+def test_who_changes_a_setting_after_an_interruption_is_told_of_the_run_that_waits(project) -> None:
+    mood = project()
+    process = mood.start("train")
+    wait_for(process, "step 12:")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    (waiting,) = mood.out.rglob("*.partial")
+    done = mood.run("train", "training.learning_rate=0.002", "training.max_steps=2")
+    assert done.returncode == 0, done.stderr
+    assert f"differ from those of {waiting.name}, which was interrupted at step 1" in done.stderr
+    assert "training goes on from step 1" in mood.run("train", "training.micro_batch_size=1").stderr
+    assert not waiting.exists()
+
+
 def test_a_second_process_is_kept_out_and_a_second_ctrl_c_ends_the_first_at_once(project, refused) -> None:
     mood = project()
     long = ("train", "training.max_steps=100000", "training.num_train_epochs=100000", "training.eval_steps=50")

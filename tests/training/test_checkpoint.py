@@ -12,6 +12,7 @@ from tiny_runs import CPU, PACKED, SETTINGS, Told, curve, features, run
 from instructglm.core.errors import RunError, StorageError
 from instructglm.training import loop
 from instructglm.training.checkpoint import SaveClock
+from instructglm.training.metrics_log import read_metrics
 from instructglm.training.provenance import data_hash
 
 TWO = SETTINGS.model_copy(update={"save_total_limit": 2, "max_steps": 5})
@@ -162,6 +163,16 @@ def test_what_changes_only_the_rounding_is_told_and_the_run_goes_on(tiny_model, 
     said = "the run goes on, but not to the bit as it would have"
     assert f"num_threads was {threads} and is {threads + 1}: {said}" in told.lines
     assert f"packed was False and is True: {said}" in told.lines
+
+
+def test_a_run_that_ran_out_of_memory_may_go_on_in_smaller_passes(tiny_model, tmp_path, monkeypatch) -> None:
+    run(tiny_model, tmp_path / "whole")
+    stopped(tiny_model, tmp_path / "cut", monkeypatch)
+    told, size = Told(), SETTINGS.micro_batch_size
+    smaller = SETTINGS.model_copy(update={"micro_batch_size": 1, "gradient_checkpointing": True})
+    run(tiny_model, tmp_path / "cut", smaller, progress=told)
+    assert any(f"training.micro_batch_size was {size} and is 1: the run goes on" in line for line in told.lines)
+    assert read_metrics(tmp_path / "cut" / "metrics.jsonl")[-1]["step"] == 6
 
 
 def test_how_often_a_run_logs_and_saves_may_change(tiny_model, tmp_path, monkeypatch) -> None:

@@ -39,6 +39,7 @@ TUNINGS = {
     "full": FullTuning(method="full"),
     "freeze": FreezeTuning(method="freeze", num_layers=1, train_head=True),
     "lora": LoraTuning(rank=4),
+    "thin": LoraTuning(rank=1),  # of A, a matrix of one row, the second process has nothing
     "dropout": LoraTuning(rank=4, dropout=0.1),
     "prefix": PrefixTuning(method="prefix", num_virtual_tokens=4),
 }
@@ -118,6 +119,7 @@ def train_all(model: str, place: str) -> None:
 CASES = [
     ("ddp", "full", False), ("ddp", "full", True), ("ddp", "freeze", False), ("ddp", "lora", True),
     ("ddp", "prefix", False), ("fsdp", "full", True), ("fsdp", "freeze", False), ("fsdp", "lora", False),
+    ("fsdp", "thin", False),
 ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from instructglm.core.errors import ModelError, RunError
 from instructglm.models.loading import load
 from instructglm.training.checkpoint import RunState, resume, save_checkpoint
 from instructglm.training.optimizers import OPTIMIZERS, make_optimizer
+from instructglm.training.schedules import make_schedule
 from instructglm.tuning import METHODS
 
 ON_CPU = [name for name in OPTIMIZERS if not name.startswith("paged")]
@@ -122,3 +123,17 @@ def test_lora_plus_gives_each_weight_the_rate_that_peft_gives_it(tiny_model):
     assert rates[0] == rates[1]
     assert set(rates[0].values()) == {1e-3, 1.6e-2}
     assert ours.param_groups[0]["lr"] == 1e-3  # the rate that is logged
+
+
+@pytest.mark.parametrize("name", ON_CPU)
+@pytest.mark.parametrize(
+    ("kind", "arguments"), [("cosine_with_min_lr", {"min_lr": 1e-4}), ("polynomial", {"lr_end": 1e-4})]
+)
+def test_a_schedule_ends_at_the_floor_it_is_given_whatever_the_optimizers_own_rate_is(
+    tiny_model, name, kind, arguments
+):
+    tuned = moved(tiny_model)
+    given = settings(name, learning_rate=2e-2, lr_scheduler_type=kind, lr_scheduler_kwargs=arguments, warmup_ratio=0.0)
+    optimizer = make_optimizer(tuned, given)
+    schedule = make_schedule(optimizer, given, num_steps=50, done=50)
+    assert schedule.get_last_lr()[0] == pytest.approx(1e-4, rel=1e-6)

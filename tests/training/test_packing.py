@@ -11,6 +11,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from instructglm.data.features import Feature
 from instructglm.data.templates import Encoded
 from instructglm.models.loading import load
+from instructglm.training import packing
 from instructglm.training.batches import micro_batches
 from instructglm.training.loss import has_plain_head, weighted_nats
 from instructglm.training.packing import set_packed
@@ -114,3 +115,16 @@ def test_a_head_of_nothing_but_zeros_is_no_reason():
     model = tuned("llama")
     torch.nn.init.zeros_(model.model.lm_head.weight)
     assert packed(model, features()) is None
+
+
+def test_a_trial_without_a_backward_pass_leaves_no_gradient():
+    model = tuned("llama")
+    batch = micro_batches([Feature("one", Encoded.untrained([5, 6, 7]), [[8, 9]], [1.0])], 8, 0, packed=False)[0]
+
+    def broken(*_):
+        raise RuntimeError("no backward pass")
+
+    model.model.model.layers[0].register_full_backward_hook(broken)
+    with pytest.raises(RuntimeError, match="no backward pass"):
+        packing._step(model, batch, CPU, torch.float32)
+    assert all(weight.grad is None for weight in model.model.parameters())

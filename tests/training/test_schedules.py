@@ -85,3 +85,14 @@ def test_a_run_that_is_too_short_for_its_schedule_is_refused():
         make_schedule(
             optimizer(), settings("warmup_stable_decay", lr_scheduler_kwargs={"num_decay_steps": 26}), NUM_STEPS, 0
         )
+
+
+def test_arguments_that_transformers_refuses_are_the_users_mistake():
+    wrong = settings("warmup_stable_decay", lr_scheduler_kwargs={"num_decay_steps": 4, "decay_type": "foo"})
+    with pytest.raises(RunError, match=r"warmup_stable_decay, which does not take its arguments: .*foo"):
+        make_schedule(optimizer(), wrong, NUM_STEPS, 0)
+
+
+def test_a_cosine_that_would_reach_zero_in_the_middle_is_refused():
+    with pytest.raises(ValueError, match=r"num_cycles is 1, .* choose halves"):
+        settings("cosine", lr_scheduler_kwargs={"num_cycles": 1})

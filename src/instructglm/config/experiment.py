@@ -53,4 +53,9 @@ class Experiment(Section):
                 "training.distributed.strategy is fsdp, and tuning.method is prefix, whose weights lie outside of the "
                 "layers that are parted; use ddp"
             )
+        if together and together.strategy == "fsdp" and self.model.quantization_config is not None:
+            raise ValueError(
+                "training.distributed.strategy is fsdp, and model.quantization_config is set, but weights of four bits "
+                "cannot be parted; use ddp, or take one of the two away"
+            )
         return self

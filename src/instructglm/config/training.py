@@ -44,6 +44,8 @@ class EarlyStopping(Section):
 
 NOT_THE_OUTCOME = ("logging_steps", "save_steps", "save_minutes", "save_total_limit", "report_to", "distributed")
 """What changes nothing in the weights: a run may go on with others."""
+ROUNDING = ("micro_batch_size", "tokens_per_micro_batch", "gradient_checkpointing")
+"""What changes memory and speed, and the weights by rounding only: likewise, but it is said."""
 
 
 Argument = bool | int | float | str
@@ -189,6 +191,19 @@ class TrainingSettings(Section):
         if unknown := [name for name in given if name not in known]:
             takes = f"takes {', '.join(known)}" if known else "takes no arguments"
             raise ValueError(f"lr_scheduler_type {kind} {takes}; lr_scheduler_kwargs has {', '.join(unknown)}")
+        for name in ("min_lr", "lr_end"):
+            floor = given.get(name, 0.0)
+            if isinstance(floor, int | float) and floor >= self.learning_rate:
+                raise ValueError(
+                    f"lr_scheduler_kwargs.{name} is {floor}, and learning_rate, from which it is to fall to that, is "
+                    f"{self.learning_rate}"
+                )
+        cycles = given.get("num_cycles", 0.5)
+        if kind == "cosine" and isinstance(cycles, int | float) and cycles and cycles % 1 == 0:
+            raise ValueError(
+                f"lr_scheduler_kwargs.num_cycles is {cycles}, with which the learning rate would be 0 in the middle of "
+                "the run; choose halves, such as 0.5 or 1.5, or cosine_with_restarts"
+            )
         if needed and not any(name in given for name in needed):
             raise ValueError(f"lr_scheduler_type {kind} needs lr_scheduler_kwargs with {' or '.join(needed)}")
         return self

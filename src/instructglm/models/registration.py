@@ -67,6 +67,7 @@ class _Watch(MetaPathFinder):
     def __init__(self) -> None:
         self._ours = {ours for _, ours, _ in _REGISTRATIONS}
         self._searching: set[str] = set()
+        self._done: set[str] = set()
         self.running: set[str] = set()
 
     def find_spec(
@@ -88,8 +89,9 @@ class _Watch(MetaPathFinder):
     def register_ready(self) -> None:
         """Register with all that is there, unless something is being run at this moment."""
         for auto, ours, registration in _REGISTRATIONS:
-            if auto in sys.modules and not self.running:
+            if auto in sys.modules and auto not in self._done and not self.running:
                 registration(sys.modules[auto], import_module(ours))
+                self._done.add(auto)
 
 
 class _Registering(Loader):

@@ -45,6 +45,8 @@ def estimate_run(job: Job, *, with_probe: bool) -> tuple[Estimate, Probe | None]
     pad_id, features, missing = _encoded(job)
     case = case_of(experiment, pad_id)
     job.progress.say("estimate: one step is played through without numbers")
+    if experiment.training.distributed:
+        job.progress.say("estimate: of one process that trains alone; training.distributed is not counted")
     train, validation = features or (None, ())
     told = estimate(case, train, validation, missing=missing)
     if not with_probe:

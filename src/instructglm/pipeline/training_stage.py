@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
-from instructglm.config.training import NOT_THE_OUTCOME
+from instructglm.config.training import NOT_THE_OUTCOME, ROUNDING
 from instructglm.core.files import remove, replace_folder
 from instructglm.core.ids import content_hash
 from instructglm.core.workspace import exclusive
@@ -18,7 +19,7 @@ from instructglm.pipeline.run_manifest import has_manifest
 from instructglm.pipeline.training_run import train_into
 from instructglm.training.distributed.fleet import Fleet, fleet_of
 
-_VERSION = 4  # of what the same settings lead to; raise it when training changes
+_VERSION = 5  # of what the same settings lead to; raise it when training changes
 
 
 def train_run(job: Job, dataset: Path) -> Path:
@@ -54,6 +55,11 @@ def help_train_run(job: Job, dataset: Path) -> None:
 def _fleet(job: Job) -> Fleet:
     device, settings = choose_device(job.experiment.model.device), job.experiment.training.distributed
     fleet = fleet_of(settings, device.type, num_devices(device))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if device.type == "cpu" and fleet.processes > cores:
+        job.progress.say(
+            f"training.distributed: {fleet.processes} processes on {cores} cores mostly wait for each other"
+        )
     if settings and fleet.world_size == 1:
         job.progress.say(f"training.distributed: one process, for processes is {settings.processes} ({device.type})")
     return fleet
@@ -62,10 +68,24 @@ def _fleet(job: Job) -> Fleet:
 def _make(job: Job, dataset: Path, final: Path, inputs: dict[str, Any], fleet: Fleet) -> None:
     """Train beside `final`. The manifest is written last: where it stands, only the renaming is left to do."""
     partial = _beside(final)
+    _tell_of_others(job, partial)
     if not has_manifest(partial):
         _train(job, dataset, partial, content_hash(inputs), inputs, fleet)
     remove(partial / "checkpoints")  # a finished run never goes on
     replace_folder(partial, final)
+
+
+def _tell_of_others(job: Job, partial: Path) -> None:
+    """Who changes data or settings after an interruption gets another run, and should know of the one that waits."""
+    if partial.exists():
+        return
+    for other in sorted(partial.parent.glob(f"{job.experiment.name}-*.partial")):
+        steps = sorted((other / "checkpoints").glob("step-*"))
+        if steps:
+            job.progress.say(
+                f"this is a new run: the data, the model or a setting differ from those of {other.name}, which was "
+                f"interrupted at step {int(steps[-1].name.removeprefix('step-'))}"
+            )
 
 
 def _beside(final: Path) -> Path:
@@ -102,5 +122,5 @@ def _inputs(job: Job, dataset: Path, fleet: Fleet) -> dict[str, Any]:
         "max_length": experiment.data.max_length,
         "overlong": experiment.data.overlong,
         "tuning": experiment.tuning.model_dump(mode="json"),
-        "training": experiment.training.model_dump(mode="json", exclude=set(NOT_THE_OUTCOME)),
+        "training": experiment.training.model_dump(mode="json", exclude={*NOT_THE_OUTCOME, *ROUNDING}),
     }

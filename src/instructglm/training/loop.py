@@ -89,6 +89,7 @@ class _Run:
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         made_with = self._made_with(validation_features)
         self.state = resume(self.checkpoints, tuned, self.optimizer, made_with, progress.say, self.ranks.rank)
+        self.ranks.require_equal(step=self.state.step, num_steps=self.plan.num_steps)
         self.clock = SaveClock(settings.save_minutes)
         self.scheduler = make_schedule(self.optimizer, settings, self.plan.num_steps, self.state.step)
         log = folder / "metrics.jsonl"
@@ -111,6 +112,7 @@ class _Run:
                 stop = interrupted()
                 if self.ranks.any(stop is not None):
                     self._save()
+                    self.ranks.wait()  # for the first to have written it: when one process ends, all are ended
                     raise stop or KeyboardInterrupt
         self._keep_best()
         return self.state
@@ -136,7 +138,7 @@ class _Run:
             }
         )
         self._log_step(loss, grad_norm, rate, int(num_tokens), int(num_trained), seconds)
-        bar.advance(1, loss=loss, tokens_per_s=num_tokens / seconds)
+        bar.advance(1, loss=loss, tokens_per_s=self.state.num_input_tokens / self.state.seconds)
 
     def _move(self, step: int, loss: float) -> tuple[float, float]:
         """Let the optimizer follow the gradients; their norm before it was clipped, and the learning rate."""
@@ -225,4 +227,4 @@ class _Run:
         self.ranks.wait()  # for the first to have written it
         if self.state.watch.best is not None:
             self.tuned.load_state(load_best(self.checkpoints, self.state.watch.best.step))
-        sanity.require_finite_weights(self.state.step, self.tuned.trainable())
+        sanity.require_finite_weights(self.state.step, self.tuned.trainable(), self.ranks.any)

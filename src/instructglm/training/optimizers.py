@@ -66,7 +66,9 @@ def make_optimizer(tuned: TunedModel, settings: TrainingSettings) -> torch.optim
         _require_pages(tuned, settings)
     kind = getattr(import_module(module), name)
     try:
-        optimizer: torch.optim.Optimizer = kind(_groups(tuned, settings), **arguments(settings) | settings.optim_args)
+        # the rate stands in the groups; schedules with a floor look for it among the defaults
+        told = {"lr": settings.learning_rate} | arguments(settings) | settings.optim_args
+        optimizer: torch.optim.Optimizer = kind(_groups(tuned, settings), **told)
     except (TypeError, ValueError) as error:
         given = ", ".join(f"{key}: {value}" for key, value in settings.optim_args.items()) or "nothing"
         raise RunError(

@@ -73,6 +73,8 @@ def _tried(tuned: TunedModel, features: Sequence[Feature], device: torch.device,
             packed = _logits(tuned, pack(tried).to(device))
             alone = torch.cat([_logits(tuned, collate([one], 0).to(device)) for one in flatten(tried)])
             others = _logits(tuned, pack(_with_another_output(tried)).to(device))
+    except torch.OutOfMemoryError:
+        raise
     except Exception as error:  # whatever a model that knows nothing of segments may raise
         return next(iter(str(error).splitlines()), "") or type(error).__name__
     finally:
@@ -114,6 +116,8 @@ def _logits(tuned: TunedModel, batch: Batch) -> torch.Tensor:
 def _step(tuned: TunedModel, batch: Batch, device: torch.device, dtype: torch.dtype) -> None:
     """Forward and backward as in training: an accelerator's attention may refuse dropout, or have no gradient here."""
     tuned.model.train()
-    with torch.random.fork_rng([device] if device.type == "cuda" else []), arithmetic(device, dtype):
-        logits_at_labels(tuned.model, batch).float().square().mean().backward()  # type: ignore[no-untyped-call]
-    tuned.model.zero_grad(set_to_none=True)
+    try:
+        with torch.random.fork_rng([device] if device.type == "cuda" else []), arithmetic(device, dtype):
+            logits_at_labels(tuned.model, batch).float().square().mean().backward()  # type: ignore[no-untyped-call]
+    finally:
+        tuned.model.zero_grad(set_to_none=True)

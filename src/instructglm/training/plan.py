@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from instructglm.config.training import TrainingSettings
 from instructglm.core.errors import RunError
@@ -64,7 +65,7 @@ class PromptPlan:
 
     def indices(self, step: int) -> list[int]:
         epoch, index = divmod(step, self.steps_per_epoch)
-        order = _order(self.seed, epoch).permutation(self.num_prompts)
+        order = _permutation(self.seed, epoch, self.num_prompts)
         return [int(i) for i in order[index * self.batch_size : (index + 1) * self.batch_size]]
 
     def note(self) -> None:
@@ -127,6 +128,11 @@ class TokenPlan:
         """The epoch that a step is of, and its place there."""
         index = bisect_right(self._ends, step) - 1
         return index, step - self._ends[index]
+
+
+@lru_cache(maxsize=1)
+def _permutation(seed: int, epoch: int, size: int) -> NDArray[np.int64]:
+    return _order(seed, epoch).permutation(size)
 
 
 def _order(seed: int, epoch: int) -> np.random.Generator:

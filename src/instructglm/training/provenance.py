@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from instructglm.config import training as config
 from instructglm.config.training import NOT_THE_OUTCOME, TrainingSettings
 from instructglm.core.errors import RunError
 from instructglm.data.features import Feature
 
-ROUNDING = ("packed", "num_threads", "torch", "transformers")
+ROUNDING = ("packed", "num_threads", "torch", "transformers", *(f"training.{name}" for name in config.ROUNDING))
 """What changes a run by rounding only: a run may go on with others, and is told so."""
 
 

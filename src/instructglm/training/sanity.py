@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 
 from instructglm.core.errors import RunError
-from instructglm.tuning.shards import part_here, whole
+from instructglm.tuning.shards import part_here
 
 _LOWER = "Lower training.learning_rate, or set model.dtype to float32. The last checkpoint is intact."
 _OWN_WEIGHTS = (
@@ -54,7 +54,9 @@ def require_signal(step: int, loss: float, grad_norm: float) -> None:
     if grad_norm == 0.0:
         raise RunError(
             f"step {step}: every gradient is exactly 0, with a loss of {loss:.4g}",
-            hint="No weight that is tuned takes part in the loss: look at the targets or layers under tuning.",
+            hint="No weight that is tuned takes part in the loss: look at the targets or layers under tuning."
+            if step == 1
+            else "The steps before were so large that the model is lost: lower training.learning_rate.",
         )
 
 
@@ -94,12 +96,18 @@ def moving(weights: Mapping[str, torch.Tensor], step: int, in_any: Callable[[boo
         raise RunError(f"step {step}: not one of the tuned weights has changed", hint=_RATE)
 
 
-def require_finite_weights(step: int, weights: Mapping[str, torch.Tensor]) -> None:
+def require_finite_weights(
+    step: int, weights: Mapping[str, torch.Tensor], in_any: Callable[[bool], bool] = bool
+) -> None:
     """Look at every tuned weight once, at the end of a run.
+
+    `in_any` says of several processes, each with its part of the weights,
+    whether it is so in one.
 
     Raises:
         RunError: one is infinite or no number.
     """
-    for name, weight in weights.items():
-        if weight.numel():
-            require_finite(step, float(whole(weight.detach().abs().max())), f"largest weight of {name}")
+    wrong = [name for name, weight in weights.items() if not part_here(weight.detach()).isfinite().all()]
+    if in_any(bool(wrong)):
+        where = ", ".join(wrong[:3]) or "some that another process holds"
+        raise RunError(f"step {step}: tuned weights are infinite or no numbers: {where}", hint=_LOWER)

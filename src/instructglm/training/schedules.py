@@ -23,20 +23,26 @@ def make_schedule(
     one step would not train at all.
 
     Raises:
-        RunError: the run is shorter than its warm-up and its decay.
+        RunError: the run is shorter than its warm-up and its decay, or the schedule does not take its arguments.
     """
-    warmup = num_warmup_steps(settings, num_steps)
-    _require_room(settings, warmup, num_steps)
-    schedule: LRScheduler = get_scheduler(
-        settings.lr_scheduler_type,
-        optimizer,
-        num_warmup_steps=warmup,
-        num_training_steps=num_steps + 1,
-        scheduler_specific_kwargs=dict(settings.lr_scheduler_kwargs),
-    )
-    schedule.last_epoch = done
-    optimizer._opt_called = True  # type: ignore[attr-defined]  # it would warn of a step before the first
-    schedule.step()
+    try:
+        warmup = num_warmup_steps(settings, num_steps)
+        _require_room(settings, warmup, num_steps)
+        schedule: LRScheduler = get_scheduler(
+            settings.lr_scheduler_type,
+            optimizer,
+            num_warmup_steps=warmup,
+            num_training_steps=num_steps + 1,
+            scheduler_specific_kwargs=dict(settings.lr_scheduler_kwargs),
+        )
+        schedule.last_epoch = done
+        optimizer._opt_called = True  # type: ignore[attr-defined]  # it would warn of a step before the first
+        schedule.step()
+    except (TypeError, ValueError, ZeroDivisionError) as error:
+        raise RunError(
+            f"training.lr_scheduler_type is {settings.lr_scheduler_type}, which does not take its arguments: {error}",
+            hint="Look at training.lr_scheduler_kwargs.",
+        ) from error
     return schedule
 
 

@@ -17,6 +17,7 @@ from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalEx
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+from instructglm.core.errors import Terminated
 from instructglm.training.distributed.failures import raise_first
 from instructglm.training.distributed.fleet import Fleet
 
@@ -47,7 +48,8 @@ def launch(fleet: Fleet, arguments: Sequence[str], run_id: str) -> None:
         except ChildFailedError as error:
             raise_first(error.failures, fleet.world_size, logs.by_rank())
         except SignalException as error:
-            raise KeyboardInterrupt from error
+            number = int(error.sigval)
+            raise (KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)) from error
 
 
 class _Logs:
