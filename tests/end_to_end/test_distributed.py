@@ -10,19 +10,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from terminal import wait_for
 
 pytestmark = pytest.mark.slow
 
 TWO = "training.distributed={strategy: fsdp, processes: 2}"
-
-
-def wait_for(process: subprocess.Popen[str], text: str) -> str:
-    told = ""
-    while text not in told:
-        line = process.stderr.readline()
-        assert line, f"it ended without telling {text!r}:\n{told}"
-        told += line
-    return told
 
 
 def ranks_of(process: subprocess.Popen[str]) -> list[int]:

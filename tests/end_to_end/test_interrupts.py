@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
+from terminal import wait_for
 
 from instructglm.core.workspace import Workspace
 
@@ -21,14 +21,6 @@ MOMENTS = [
     ("train: 60 steps", signal.SIGTERM),  # trained, not yet evaluated
     ("answers of base", signal.SIGKILL),
 ]
-
-
-def wait_for(process: subprocess.Popen[str], text: str) -> None:
-    told = ""
-    while text not in told:
-        line = process.stderr.readline()
-        assert line, f"it ended without telling {text!r}:\n{told}"
-        told += line
 
 
 def results(out: Path) -> list[object]:

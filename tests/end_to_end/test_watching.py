@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import shutil
 import signal
-import subprocess
 from pathlib import Path
 
 import pytest
+from terminal import wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -17,14 +17,6 @@ WATCHED = (
     "training.early_stopping={metric: accuracy, patience: 100}",
     "training.eval_steps=6",
 )
-
-
-def wait_for(process: subprocess.Popen[str], text: str) -> None:
-    told = ""
-    while text not in told:
-        line = process.stderr.readline()
-        assert line, f"it ended without telling {text!r}:\n{told}"
-        told += line
 
 
 def outcome(out: Path) -> list[object]:

@@ -29,7 +29,7 @@ def compile_layers(tuned: TunedModel, features: Sequence[Feature], setting: Sett
     Raises:
         RunError: the compiler cannot do it, or does something else.
     """
-    shortest = sorted(features, key=lambda one: len(one.context.input_ids) + sum(map(len, one.outputs)))[:_NUM_TRIED]
+    shortest = sorted(features, key=lambda one: one.num_tokens)[:_NUM_TRIED]
     batch = micro_batches(shortest, 2 * _NUM_TRIED, setting.pad_id, packed=setting.packed)[0].to(setting.device)
     training = tuned.model.training
     try:

@@ -70,9 +70,8 @@ def estimate(
     missing = dict(missing or {})
     rows, watched = (list(features), list(validation)) if features else _stand_ins(case)
     weights, packed, passed = _rehearsed(case, rows, watched, packed)
-    if isinstance(passed, Exception):
-        first = next(iter(str(passed).splitlines()), "") or type(passed).__name__
-        missing["memory.activations"] = f"a pass cannot be played through without numbers: {first}"
+    if isinstance(passed, str):
+        missing["memory.activations"] = f"a pass cannot be played through without numbers: {passed}"
     batch = largest_batch(rows, case.training, case.pad_id, packed=packed)
     memory = device_memory(case.device)
     return Estimate(
@@ -83,7 +82,7 @@ def estimate(
         packed=packed,
         num_rows=batch.input_ids.shape[0],
         num_row_tokens=batch.input_ids.shape[1],
-        memory=_memory(weights, None if isinstance(passed, Exception) else passed),
+        memory=_memory(weights, None if isinstance(passed, str) else passed),
         device=case.device.type,
         device_memory=memory.total,
         device_memory_available=memory.available,
@@ -94,7 +93,7 @@ def estimate(
 
 def _rehearsed(
     case: Case, rows: Sequence[Feature], watched: Sequence[Feature], packed: bool | None
-) -> tuple[_Weights, bool, PassMemory | Exception]:
+) -> tuple[_Weights, bool, PassMemory | str]:
     """What stands for the whole run, whether rows are packed, and the largest pass, or why it cannot be played."""
     model = case.outline()
     few_bits = {id(weight) for weight in weights_in_few_bits(model)} if case.quantization else set()
@@ -103,7 +102,7 @@ def _rehearsed(
     wanted = case.may_be_packed if packed is None else packed
     possible = wanted and exchange_attention(tuned, rows) is None
     passed = _pass(case, tuned, rows, watched, possible)
-    if packed is None and possible and isinstance(passed, Exception):  # a model that knows nothing of segments
+    if packed is None and possible and isinstance(passed, str):  # a model that knows nothing of segments
         possible, passed = False, _pass(case, _tuned(case, case.outline()), rows, watched, False)
     return weights, possible, passed
 
@@ -117,7 +116,7 @@ def _tuned(case: Case, model: PreTrainedModel) -> TunedModel:
 
 def _pass(
     case: Case, tuned: TunedModel, rows: Sequence[Feature], watched: Sequence[Feature], packed: bool
-) -> PassMemory | Exception:
+) -> PassMemory | str:
     """The largest pass, after which `tuned` is of no use; or why it cannot be played: the run is no worse for it."""
     batch = largest_batch(rows, case.training, case.pad_id, packed=packed)
     validation = largest_validation_batch(watched, case.training, case.pad_id, packed=packed)
@@ -125,11 +124,11 @@ def _pass(
     if checkpointing and tuned.against_checkpointing:
         tuned.checkpoint_gradients()  # says what is wrong with the settings
     if case.quantization:
-        return NotImplementedError("its layers of 4 bits compute in bitsandbytes; --probe measures one")
+        return "its layers of 4 bits compute in bitsandbytes; --probe measures one"
     try:
         return rehearse(tuned, batch, validation, case.device, case.dtype, gradient_checkpointing=checkpointing)
     except Exception as error:  # a model may ask its tensors for numbers, which these have not
-        return error
+        return next(iter(str(error).splitlines()), "") or type(error).__name__
 
 
 def _stand_ins(case: Case) -> tuple[list[Feature], list[Feature]]:

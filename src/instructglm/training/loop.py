@@ -28,7 +28,7 @@ from instructglm.training.schedules import make_schedule
 from instructglm.training.setting import Setting
 from instructglm.training.trackers import open_trackers
 from instructglm.training.validation import Validate, task_metrics
-from instructglm.training.workload import validation_size
+from instructglm.training.workload import validation_passes
 from instructglm.tuning import TunedModel
 from instructglm.tuning.shards import whole
 
@@ -83,7 +83,7 @@ class _Run:
         if settings.gradient_checkpointing:
             tuned.checkpoint_gradients()
         self.passes = Passes(tuned, train_features, settings, setting, progress.say)
-        self.validation = self.passes.batches(validation_features, validation_size(settings))
+        self.validation = validation_passes(validation_features, settings, setting.pad_id, packed=setting.packed)
         self.optimizer = make_optimizer(tuned, settings)
         torch.manual_seed(derived_seed(setting.seed, "dropout", *filter(None, [self.ranks.rank])))
         self.checkpoints.mkdir(parents=True, exist_ok=True)

@@ -92,7 +92,7 @@ def _tried(tuned: TunedModel, features: Sequence[Feature], device: torch.device,
 
 def _to_try(features: Sequence[Feature]) -> list[Feature]:
     """The shortest prompts, at least two, of at least two outputs each; nothing in a context is trained."""
-    shortest = sorted(features, key=lambda one: len(one.context.input_ids) + sum(map(len, one.outputs)))[:_NUM_TRIED]
+    shortest = sorted(features, key=lambda one: one.num_tokens)[:_NUM_TRIED]
     shortest = shortest * 2 if len(shortest) == 1 else shortest
     return [
         Feature(one.example_id, Encoded.untrained(one.context.input_ids), outputs, [1.0] * len(outputs))

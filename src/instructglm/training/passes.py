@@ -15,6 +15,7 @@ from instructglm.training.batches import Batch, micro_batches
 from instructglm.training.distributed.engines import engage, gradients_stay
 from instructglm.training.loss import StepLoss, arithmetic, has_plain_head, weighted_count
 from instructglm.training.setting import Setting
+from instructglm.training.workload import passes
 from instructglm.tuning import TunedModel
 
 
@@ -39,7 +40,7 @@ class Passes:
     ) -> None:
         self._settings, self._setting, self._ranks = settings, setting, setting.ranks
         shortest = min(features, key=lambda feature: len(feature.context.input_ids))
-        self._idle = self.batches([shortest], 1)[0].idle()
+        self._idle = micro_batches([shortest], 1, setting.pad_id, packed=setting.packed)[0].idle()
         plain_head = self._has_plain_head(tuned.model)
         if not plain_head:
             say("this model changes its logits after the head: they are made whole, which takes more memory")
@@ -47,16 +48,11 @@ class Passes:
         self._loss: nn.Module = StepLoss(tuned.model, plain_head=plain_head)
         self._loss = engage(self._loss, self._ranks, setting.device, lambda: self._nats(self._idle))
 
-    def batches(self, features: Sequence[Feature], size: int | None) -> list[Batch]:
-        """Prompts as the forward passes that they take, of at most `size` sequences each."""
-        most = self._settings.tokens_per_micro_batch
-        return micro_batches(features, size, self._setting.pad_id, packed=self._setting.packed, max_tokens=most)
-
     def share(self, chosen: Sequence[Feature]) -> list[Batch]:
         """What of a step's prompts is this process's: longest first, so that all have about as much to do."""
         if self._ranks.world_size > 1:
             chosen = self._ranks.share(sorted(chosen, key=lambda feature: feature.num_tokens, reverse=True))
-        return self.batches(chosen, self._settings.micro_batch_size)
+        return passes(chosen, self._settings, self._setting.pad_id, packed=self._setting.packed)
 
     def weight(self, batches: list[Batch]) -> float:
         """The sum of weights over trained tokens, of all processes."""
