@@ -38,13 +38,15 @@ def main() -> None:
     parser.add_argument("--outputs", type=int, default=1, help="outputs of a prompt")
     parser.add_argument("--dtype", default="bfloat16", choices=["bfloat16", "float32"])
     parser.add_argument("--steps", type=int, default=8, help="timed optimizer steps")
-    parser.add_argument("--batch", type=int, default=8, help="sequences an optimizer step and a forward pass")
+    parser.add_argument("--batch", type=int, default=8, help="sequences an optimizer step")
+    parser.add_argument("--micro", type=int, help="sequences a forward pass, all of a step by default")
     parser.add_argument("--compile", action="store_true", help="our variants with layers compiled")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--peers", default=sys.executable, help="the Python that has the other frameworks")
     parser.add_argument("--variants", nargs="+", default=list(VARIANTS), choices=VARIANTS)
     parser.add_argument("--one", choices=OURS, help=argparse.SUPPRESS)
     given = parser.parse_args()
+    given.micro = given.micro or given.batch
     if given.one:
         print(json.dumps(measure(given.one, given)))
         return
@@ -63,7 +65,7 @@ def command_of(variant: str, given: argparse.Namespace, folder: Path) -> list[st
         rows.write_text("".join(f"{json.dumps(row)}\n" for row in sequences(read_features(given))))
     script = str(Path(__file__).with_name("peers.py"))
     settings = ["--model", str(embedded_folder()), "--rows", str(rows), "--dtype", given.dtype]
-    return [given.peers, script, variant, *settings, "--batch", str(given.batch)]
+    return [given.peers, script, variant, *settings, "--batch", str(given.batch), "--micro", str(given.micro)]
 
 
 def runs_of(commands: dict[str, list[str]], repeats: int) -> dict[str, list[dict[str, float]]]:
@@ -174,7 +176,7 @@ def bare_loop(variant: str, features: list[Any], given: argparse.Namespace) -> d
     for step in range(given.steps + WARM_UP):
         chosen = features[step * prompts : (step + 1) * prompts]
         started = time.perf_counter()
-        batches = micro_batches(chosen, given.batch, 0, packed=packed)
+        batches = micro_batches(chosen, given.micro, 0, packed=packed)
         total, loss = weighted_count(batches), 0.0
         for batch in batches:
             with arithmetic(torch.device("cpu"), dtype):
@@ -201,7 +203,7 @@ def program(features: list[Any], given: argparse.Namespace) -> dict[str, float]:
 
     prompts = given.batch // given.outputs
     settings = TrainingSettings(
-        num_train_epochs=1, batch_size=prompts, micro_batch_size=given.batch, learning_rate=1e-4, warmup_ratio=0.0,
+        num_train_epochs=1, batch_size=prompts, micro_batch_size=given.micro, learning_rate=1e-4, warmup_ratio=0.0,
         lr_scheduler_type="constant", save_steps=10_000,
     )  # fmt: skip
     setting = Setting(torch.device("cpu"), getattr(torch, given.dtype), 0, seed=1, packed=True)

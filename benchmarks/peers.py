@@ -37,7 +37,8 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--rows", type=Path, required=True)
     parser.add_argument("--dtype", required=True, choices=["bfloat16", "float32"])
-    parser.add_argument("--batch", type=int, required=True)
+    parser.add_argument("--batch", type=int, required=True, help="sequences an optimizer step")
+    parser.add_argument("--micro", type=int, required=True, help="sequences a forward pass")
     given = parser.parse_args()
     rows = [json.loads(line) for line in given.rows.read_text().splitlines()]
     with tempfile.TemporaryDirectory() as folder:
@@ -53,7 +54,8 @@ def measure(run: Trainer) -> dict[str, float]:
     if len(clock.times) <= WARM_UP:
         raise SystemExit(f"{len(clock.times)} steps are too few to measure: raise --steps")
     seconds = clock.times[-1] - clock.times[WARM_UP - 1]
-    timed = counts.found[WARM_UP : len(clock.times)]
+    passes = run.args.gradient_accumulation_steps
+    timed = counts.found[WARM_UP * passes : len(clock.times) * passes]
     tokens, trained, sequences = (sum(column) for column in zip(*timed, strict=True))
     losses = [line["loss"] for line in run.state.log_history if "loss" in line]
     return {
@@ -111,7 +113,7 @@ def trl(given: argparse.Namespace, rows: list[dict[str, Any]], folder: str) -> T
     packing = given.variant == "trl-packing"
     mean = sum(len(row["input_ids"]) for row in rows) / len(rows)
     settings = common(given, folder) | (
-        {"per_device_train_batch_size": max(1, round(given.batch * mean / MAX_LENGTH))} if packing else {}
+        {"per_device_train_batch_size": max(1, round(given.micro * mean / MAX_LENGTH))} if packing else {}
     )
     arguments = SFTConfig(
         **settings, max_length=MAX_LENGTH, packing=packing, gradient_checkpointing=given.variant == "trl",
@@ -135,7 +137,8 @@ def opened(folder: str) -> Any:
 
 def common(given: argparse.Namespace, folder: str) -> dict[str, Any]:
     return {
-        "output_dir": folder, "per_device_train_batch_size": given.batch, "num_train_epochs": 1, "learning_rate": 1e-4,
+        "output_dir": folder, "per_device_train_batch_size": given.micro,
+        "gradient_accumulation_steps": given.batch // given.micro, "num_train_epochs": 1, "learning_rate": 1e-4,
         "lr_scheduler_type": "constant", "use_cpu": True, "bf16": given.dtype == "bfloat16", "logging_steps": 1,
         "save_strategy": "no", "report_to": "none", "seed": 0, "disable_tqdm": True, "optim": "adamw_torch_fused",
     }  # fmt: skip

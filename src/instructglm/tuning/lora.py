@@ -13,6 +13,7 @@ from transformers import PreTrainedModel
 from instructglm.config.tuning import LoraTuning
 from instructglm.core.errors import ModelError
 from instructglm.core.seeds import derived_seed
+from instructglm.tuning.lora_product import fuse_products
 from instructglm.tuning.method import TunedModel, settle_dtypes
 
 
@@ -39,6 +40,7 @@ def apply_lora(model: PreTrainedModel, settings: LoraTuning, *, dtype: torch.dty
         with _drawn_in_float32(model, config):
             adapted: PeftModel = get_peft_model(model, config)
     settle_dtypes(adapted, dtype)
+    fuse_products(adapted)
     return TunedModel(adapted, "adapter", lr_ratios=_lr_ratios(adapted, settings.loraplus_lr_ratio))
 
 
