@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ TWO = "training.distributed={strategy: fsdp, processes: 2}"
 def ranks_of(process: subprocess.Popen[str]) -> list[int]:
     """The processes that a command has started to train, by rank."""
     listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True
+        ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=False
     )
     return sorted(map(int, listed.stdout.split()))
 
@@ -89,6 +90,18 @@ def test_a_process_that_dies_ends_all_and_the_same_command_goes_on_bit_by_bit(pr
     done = cut.run("train", TWO)
     assert f"training goes on from step {step_of(saved)} of 60" in done.stderr
     assert results(cut.out) == results(whole.out)
+
+
+def test_ctrl_c_while_the_processes_only_start_ends_in_one_calm_line(project, refused) -> None:
+    """They import for some seconds, in which an interpreter answers SIGINT with a traceback."""
+    process = project().start("train", TWO)
+    while process.poll() is None and not (ranks := ranks_of(process)):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=60)[1]
+    refused(subprocess.CompletedProcess([], process.returncode, "", told), "Interrupted: what is finished stays.")
+    assert told.count("Interrupted") == 1
+    assert not any(map(is_running, ranks))
 
 
 def test_under_torchrun_the_command_says_that_it_starts_it_itself(project, refused) -> None:

@@ -242,6 +242,6 @@ def test_a_fleet_that_cannot_be_had_is_refused(monkeypatch):
 
 
 if __name__ == "__main__":
-    heed_signals()
+    heed_signals(os.getppid())
     with reported():
         globals()[sys.argv[1]](*sys.argv[2:])

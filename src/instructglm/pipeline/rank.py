@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from dataclasses import asdict
@@ -31,6 +32,7 @@ def train_in_processes(
         KeyboardInterrupt: after a signal and a checkpoint.
     """
     assignment = {
+        "launcher": os.getpid(),
         "fleet": asdict(fleet),
         "experiment": job.experiment.model_dump(mode="json"),
         "base": str(job.base),
@@ -45,13 +47,16 @@ def train_in_processes(
 
 
 def main() -> None:
-    """Do this process's share; only the first speaks."""
+    """Do this process's share; only the first speaks.
+
+    A signal before there is anything to tidy up ends it at once: see `launch`.
+    """
     drop_advice()
     from instructglm.pipeline.training_run import train_into  # imports what gives advice
 
-    heed_signals()
     with reported():
         assignment = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+        heed_signals(assignment["launcher"])
         fleet, experiment = Fleet(**assignment["fleet"]), Experiment.model_validate(assignment["experiment"])
         with joined(fleet, choose_device(experiment.model.device)) as ranks:
             progress = console_progress() if ranks.is_first else SilentProgress()
