@@ -10,8 +10,10 @@ import torch
 from instructglm.config.experiment import Experiment
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
 from instructglm.models.loading import outline
+from instructglm.models.window import require_window
 from instructglm.training.estimate import Case
 from instructglm.tuning import loading_dtype
+from instructglm.tuning.prefix import num_positions
 
 
 def case_of(experiment: Experiment, pad_id: int) -> Case:
@@ -36,6 +38,17 @@ def case_of(experiment: Experiment, pad_id: int) -> Case:
         max_length=experiment.data.max_length,
         may_be_packed=may_be_packed(experiment),
     )
+
+
+def require_room(experiment: Experiment) -> None:
+    """Refuse, from the model's config alone, what it has no room to read.
+
+    Raises:
+        ModelError: there is no such model, or sequences and a prefix are longer than its window.
+    """
+    model, tuning = outline(experiment.model.name_or_path), experiment.tuning
+    in_front = num_positions(model, tuning) if tuning.method == "prefix" else 0
+    require_window(model, experiment.data.max_length, in_front)
 
 
 def loading_dtype_of(experiment: Experiment, dtype: torch.dtype) -> torch.dtype:

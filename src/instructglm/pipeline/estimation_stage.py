@@ -7,11 +7,10 @@ from instructglm.core.ledger import Ledger
 from instructglm.data.features import Feature
 from instructglm.data.templates import template_for
 from instructglm.models.hardware import choose_attention, choose_device
-from instructglm.models.loading import load_tokenizer, outline
+from instructglm.models.loading import load_tokenizer
 from instructglm.models.memory import PeakMemory
-from instructglm.models.window import require_window
 from instructglm.pipeline.data_stage import build_dataset
-from instructglm.pipeline.estimate_case import case_of, pad_id_of
+from instructglm.pipeline.estimate_case import case_of, pad_id_of, require_room
 from instructglm.pipeline.job import Job
 from instructglm.pipeline.memory_told import memory_told
 from instructglm.pipeline.training_features import training_features
@@ -39,9 +38,9 @@ def estimate_run(job: Job, *, with_probe: bool) -> tuple[Estimate, Probe | None]
         RunError: a probe is asked for, and there is nothing to train on, or no memory for it.
     """
     experiment = job.experiment
+    require_room(experiment)
     device = choose_device(experiment.model.device)
     attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
-    require_window(outline(experiment.model.name_or_path, attn_implementation=attention), experiment.data.max_length)
     pad_id, features, missing = _encoded(job)
     case = case_of(experiment, pad_id)
     job.progress.say("estimate: one step is played through without numbers")

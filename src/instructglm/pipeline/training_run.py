@@ -22,7 +22,6 @@ from instructglm.models.hardware import choose_attention, choose_device, choose_
 from instructglm.models.loading import load
 from instructglm.models.memory import PeakMemory
 from instructglm.models.quantization import loading_in_few_bits
-from instructglm.models.window import require_window
 from instructglm.pipeline.estimate_case import case_of, loading_dtype_of, may_be_packed, pad_id_of
 from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.memory_told import memory_told
@@ -108,7 +107,6 @@ def load_to_tune(experiment: Experiment, device: torch.device, dtype: torch.dtyp
     told = few_bits or {"dtype": loading_dtype_of(experiment, dtype)}
     model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **told)
     require_finite(model, experiment.model.name_or_path)
-    require_window(model, experiment.data.max_length)
     return model, tokenizer
 
 
