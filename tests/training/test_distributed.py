@@ -27,6 +27,7 @@ from instructglm.models.loading import load
 from instructglm.training.distributed.failures import reported
 from instructglm.training.distributed.fleet import Fleet
 from instructglm.training.distributed.launch import launch
+from instructglm.training.distributed.parent import end_with
 from instructglm.training.distributed.process import heed_signals, joined
 from instructglm.training.distributed.ranks import ALONE, Ranks
 from instructglm.training.loop import Setting, train
@@ -179,7 +180,11 @@ def fail(how: str) -> None:
     ("how", "told"),
     [
         ("mistake", r"^the loss is nan\nLower it\.$"),
-        ("bug", r"process 1 of 2 failed with exit code 1; all others were stopped\n(.*\n)*  Zero\w+: in the second\n"),
+        (
+            "bug",
+            r"process 1 of 2 failed with exit code 1; all others were stopped\n(.*\n)*  Zero\w+: in the second\n"
+            r"There is no checkpoint yet to go on from\.$",
+        ),
     ],
 )
 def test_what_one_process_fails_of_is_told_by_the_one_that_started_it(how, told):
@@ -242,6 +247,7 @@ def test_a_fleet_that_cannot_be_had_is_refused(monkeypatch):
 
 
 if __name__ == "__main__":
-    heed_signals(os.getppid())
+    end_with(os.getppid())
+    heed_signals()
     with reported():
         globals()[sys.argv[1]](*sys.argv[2:])

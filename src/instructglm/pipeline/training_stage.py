@@ -14,7 +14,7 @@ from instructglm.data.dataset import read_manifest
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype, num_devices
 from instructglm.models.loading import model_fingerprint
 from instructglm.pipeline.job import Job
-from instructglm.pipeline.rank import train_in_processes
+from instructglm.pipeline.processes import train_in_processes
 from instructglm.pipeline.run_manifest import has_manifest
 from instructglm.pipeline.training_run import train_into
 from instructglm.training.distributed.fleet import Fleet, fleet_of

@@ -7,7 +7,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
@@ -27,7 +27,7 @@ _PATIENCE_S = "600"  # for the step in progress and its checkpoint, after a sign
 _FOR_NODES_S = 1800  # to wait until all of them are there
 
 
-def launch(fleet: Fleet, arguments: Sequence[str], run_id: str) -> None:
+def launch(fleet: Fleet, arguments: Sequence[str], run_id: str, kept: Callable[[], str] = str) -> None:
     """Run `python ARGUMENTS` in every process of this node until all have ended.
 
     The first process of the first node writes to this terminal. A signal
@@ -37,6 +37,7 @@ def launch(fleet: Fleet, arguments: Sequence[str], run_id: str) -> None:
         fleet: how many, and which node this is.
         arguments: what follows `python`; the environment tells each its rank.
         run_id: the same on all nodes, another for every run.
+        kept: tells, when one has failed, what is not lost.
 
     Raises:
         InstructGLMError: one of them failed; see `failures.raise_first`. The others are stopped.
@@ -47,7 +48,7 @@ def launch(fleet: Fleet, arguments: Sequence[str], run_id: str) -> None:
         try:
             elastic_launch(_config(fleet, run_id, logs), sys.executable)(*arguments)
         except ChildFailedError as error:
-            raise_first(error.failures, fleet.world_size, logs.by_rank())
+            raise_first(error.failures, fleet.world_size, logs.by_rank(), kept())
 
 
 class _Logs:
