@@ -35,6 +35,7 @@ def apply_lora(model: PreTrainedModel, settings: LoraTuning, *, dtype: torch.dty
         target_modules=_targets(model, settings),
         use_rslora=settings.use_rslora,
         use_dora=settings.use_dora,
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
         task_type="CAUSAL_LM",
     )
     with torch.random.fork_rng():
