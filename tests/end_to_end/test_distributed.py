@@ -92,6 +92,22 @@ def test_a_process_that_dies_ends_all_and_the_same_command_goes_on_bit_by_bit(pr
     assert results(cut.out) == results(whole.out)
 
 
+def test_two_processes_share_the_task_metrics_and_have_those_of_one(project) -> None:
+    """Nine questions for two: one is asked five."""
+    short = ("training.max_steps=6", "training.eval_steps=3", "tuning.dropout=0")
+    watched = "training.eval_metrics={metrics: [accuracy, generated_accuracy, macro_f1], num_examples: 9}"
+    told = []
+    for name, more in {"alone": (), "two": ("training.distributed={strategy: ddp, processes: 2}",)}.items():
+        mood = project(name)
+        done = mood.run("train", watched, *short, *more)
+        assert done.returncode == 0, done.stderr
+        (log,) = mood.out.glob("runs/*/metrics.jsonl")
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        told.append([{key: line[key] for key in line if "validation_" in key and "loss" not in key} for line in lines])
+    assert told[0] == told[1]
+    assert [line["num_items_validation_accuracy"] for line in told[0] if line] == [9, 9, 9]
+
+
 @pytest.mark.parametrize("after_s", [0.0, 2.0])
 def test_ctrl_c_while_the_processes_only_start_ends_in_one_calm_line(project, refused, after_s) -> None:
     """They import for some seconds, in which an interpreter answers SIGINT with a traceback."""

@@ -13,6 +13,7 @@ from instructglm.evaluation.predict import Predictor
 from instructglm.evaluation.validate import sample, validator
 from instructglm.pipeline.job import Job
 from instructglm.report.contents import MetricCurve
+from instructglm.training.distributed.ranks import ALONE, Ranks
 from instructglm.training.monitor import Check
 from instructglm.training.validation import Validate
 
@@ -37,15 +38,18 @@ def tell_unwatched(job: Job, dataset: Path, validation: Sequence[Feature]) -> No
     job.progress.say(f"{what}: {none}. All steps are trained and the last weights kept; to change that, raise {raised}")
 
 
-def task_validator(job: Job, dataset: Path, predictor: Predictor) -> Validate | None:
-    """What computes the task metrics that the experiment asks for while it trains; None where it asks for none."""
+def task_validator(job: Job, dataset: Path, predictor: Predictor, ranks: Ranks = ALONE) -> Validate | None:
+    """What computes the task metrics that the experiment asks for while it trains; None where it asks for none.
+
+    Of several processes each asks its share of the sample, and the first has the metrics.
+    """
     experiment = job.experiment
     asked = experiment.training.eval_metrics
     if asked is None:
         return None
     examples = sample(read_examples(dataset, Split.VALIDATION), asked, experiment.seed)
     job.progress.say(f"task metrics on {len(examples)} of the validation examples at every check")
-    return validator(predictor, examples, asked, experiment.data, experiment.seed)
+    return validator(predictor, examples, asked, experiment.data, experiment.seed, ranks.share, ranks.collect)
 
 
 def metric_curves(checks: Sequence[Check]) -> tuple[MetricCurve, ...]:

@@ -211,9 +211,7 @@ class _Run:
 
     def _task_metrics(self) -> dict[str, tuple[float, int]]:
         """Those that the first process found: all decide by the same figures."""
-        found = task_metrics(self.tuned.model, self.validate) if self.validate else {}
-        agreed = self.ranks.gather(*[number for pair in found.values() for number in pair])[0]
-        return {name: (agreed[2 * place], int(agreed[2 * place + 1])) for place, name in enumerate(found)}
+        return self.ranks.of_first(task_metrics(self.tuned.model, self.validate)) if self.validate else {}
 
     def _made_with(self, validation_features: Sequence[Feature]) -> dict[str, Any]:
         setting = self.setting
