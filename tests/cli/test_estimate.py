@@ -82,6 +82,19 @@ def test_what_is_told_comes_true(ask: Any, experiment: Path, method: str) -> Non
     assert run.estimate.memory.model_dump() == estimate["memory"]
 
 
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_of_two_processes_what_one_takes_is_told(ask: Any, strategy: str) -> None:
+    two = f"training.distributed={{strategy: {strategy}, processes: 2}}"
+    found, alone = told(ask("estimate", two, "--json"))["estimate"], told(ask("estimate", "--json"))["estimate"]
+    assert (found["strategy"], found["num_processes"]) == (strategy, 2)
+    assert (found["memory"]["total"] is None) == (strategy == "fsdp")
+    assert (found["memory"]["weights"] < alone["memory"]["weights"]) == (strategy == "fsdp")
+    shown = ask("estimate", two, "--probe").out
+    assert "All this is of one of 2 processes: each has" in shown
+    assert "That is one process alone; how fast 2 are that share the steps is not known." in shown
+    assert ("memory.step: not known: beside the parts, fsdp holds" in shown) == (strategy == "fsdp")
+
+
 def test_the_table_names_every_part_and_guesses_no_time(ask: Any) -> None:
     done = ask("estimate", "--price-per-hour", "2.5")
     assert done.code == 0, done.err

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 
 from instructglm.config.experiment import Experiment
-from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
+from instructglm.models.hardware import choose_attention, choose_device, choose_dtype, num_devices
 from instructglm.models.loading import outline
 from instructglm.models.window import require_window
+from instructglm.training.distributed.fleet import fleet_wanted
 from instructglm.training.estimate import Case
 from instructglm.tuning import loading_dtype
 from instructglm.tuning.prefix import num_positions
@@ -37,6 +38,7 @@ def case_of(experiment: Experiment, pad_id: int) -> Case:
         pad_id=pad_id,
         max_length=experiment.data.max_length,
         may_be_packed=may_be_packed(experiment),
+        fleet=fleet_wanted(experiment.training.distributed, device.type, num_devices(device)),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from instructglm.core.errors import InstructGLMError, RunError
 from instructglm.core.ledger import Ledger
 from instructglm.data.features import Feature
@@ -16,6 +18,7 @@ from instructglm.pipeline.training_features import training_features
 from instructglm.pipeline.training_run import ready_to_train
 from instructglm.report.estimate import Estimate, Probe
 from instructglm.report.numerals import size
+from instructglm.training.distributed.fleet import Fleet
 from instructglm.training.estimate import Case, estimate
 from instructglm.training.probe import MOST, probe
 from instructglm.training.workload import longest_alone
@@ -24,7 +27,7 @@ _Features = tuple[list[Feature], list[Feature]]  # to train on, and to validate 
 
 
 def estimate_run(job: Job, *, with_probe: bool) -> tuple[Estimate, Probe | None]:
-    """The estimate, and what real steps took where they are asked for.
+    """The estimate, and what real steps took where they are asked for; of several processes, what one takes alone.
 
     The dataset is built where it does not stand yet. Where it or the tokenizer
     cannot be had, the estimate names what is missing and tells the rest.
@@ -38,8 +41,6 @@ def estimate_run(job: Job, *, with_probe: bool) -> tuple[Estimate, Probe | None]
     pad_id, features, missing = _encoded(job)
     case = case_of(experiment, pad_id)
     job.progress.say("estimate: one step is played through without numbers")
-    if experiment.training.distributed:
-        job.progress.say("estimate: of one process that trains alone; training.distributed is not counted")
     train, validation = features or (None, ())
     told = estimate(case, train, validation, missing=missing)
     if not with_probe:
@@ -49,7 +50,12 @@ def estimate_run(job: Job, *, with_probe: bool) -> tuple[Estimate, Probe | None]
             *(f"{name}: {why}" for name, why in missing.items()),
             hint="--probe trains on the real data: mend these, or leave it out.",
         )
-    return told, _probed(job, case, told, features)
+    alone = told
+    if case.num_processes > 1:
+        job.progress.say(f"probe: one process trains alone, with the whole model; {case.num_processes} share a step")
+        case = replace(case, fleet=Fleet())
+        alone = estimate(case, train, validation)
+    return told, _probed(job, case, alone, features)
 
 
 def _encoded(job: Job) -> tuple[int, _Features | None, dict[str, str]]:

@@ -70,18 +70,17 @@ def _trained(job: Job, dataset: Path, folder: Path, inputs: dict[str, Any], rank
     tokenizer = load_tokenizer(experiment.model.name_or_path)
     template, case = template_for(tokenizer), case_of(experiment, pad_id_of(tokenizer))
     data = _read(job, dataset, folder, template, ranks)
-    expected = _expected(job, case, *data, ranks)
+    expected = _expected(job, case, *data)
     made_with = {name: value for name, value in inputs.items() if name not in _SAID_BY_THE_SETTING}
     with PeakMemory(case.device) as peak:  # what was imported and played through before is not the run's
         with memory_told(expected, experiment, partial(intact, folder / "checkpoints")):
             tuned, setting = ready_to_train(job, case, *data, made_with, ranks)
             if expected and setting.packed != expected.packed:
-                expected = _expected(job, case, *data, ranks, setting.packed)
+                expected = _expected(job, case, *data, setting.packed)
             if expected and ranks.is_first:
                 write_text(folder / "estimate.json", expected.model_dump_json(indent=2) + "\n")
-            validate = task_validator(
-                job, dataset, Predictor("validation", tuned.model, template, case.device, case.dtype)
-            )
+            predictor = Predictor("validation", tuned.model, template, case.device, case.dtype)
+            validate = task_validator(job, dataset, predictor, ranks)
             state = train(tuned, *data, experiment.training, setting, folder, job.progress, validate)
         tuned = _put_together(experiment, tuned, case.dtype, ranks)
         if not ranks.is_first:
@@ -156,19 +155,9 @@ def _put_together(experiment: Experiment, tuned: TunedModel, dtype: torch.dtype,
 
 
 def _expected(
-    job: Job,
-    case: Case,
-    features: Sequence[Feature],
-    validation: Sequence[Feature],
-    ranks: Ranks,
-    packed: bool | None = None,
+    job: Job, case: Case, features: Sequence[Feature], validation: Sequence[Feature], packed: bool | None = None
 ) -> Estimate | None:
-    """What the run will take; a run is not stopped by what cannot be told of it.
-
-    What weights take that are parted among processes is not told.
-    """
-    if ranks.world_size > 1 and ranks.strategy == "fsdp":
-        return None
+    """What the run will take; a run is not stopped by what cannot be told of it."""
     try:
         told = estimate(case, features, validation, packed=packed)
         if told.memory.total is not None and told.memory.total > told.device_memory:
