@@ -82,6 +82,19 @@ def test_what_is_told_comes_true(ask: Any, experiment: Path, method: str) -> Non
     assert run.estimate.memory.model_dump() == estimate["memory"]
 
 
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_of_two_processes_what_one_takes_is_told(ask: Any, strategy: str) -> None:
+    two = f"training.distributed={{strategy: {strategy}, processes: 2}}"
+    found, alone = told(ask("estimate", two, "--json"))["estimate"], told(ask("estimate", "--json"))["estimate"]
+    assert (found["strategy"], found["num_processes"]) == (strategy, 2)
+    assert (found["memory"]["total"] is None) == (strategy == "fsdp")
+    assert (found["memory"]["weights"] < alone["memory"]["weights"]) == (strategy == "fsdp")
+    shown = ask("estimate", two, "--probe").out
+    assert "All this is of one of 2 processes: each has" in shown
+    assert "That is one process alone; how fast 2 are that share the steps is not known." in shown
+    assert ("memory.step: not known: beside the parts, fsdp holds" in shown) == (strategy == "fsdp")
+
+
 def test_the_table_names_every_part_and_guesses_no_time(ask: Any) -> None:
     done = ask("estimate", "--price-per-hour", "2.5")
     assert done.code == 0, done.err
@@ -148,7 +161,7 @@ def test_a_probe_compiles_where_training_does(ask: Any, monkeypatch: pytest.Monk
     def compile_layers(tuned: Any, features: Any, setting: Any) -> None:
         compiled.append((len(features), setting.packed))
 
-    monkeypatch.setattr("instructglm.pipeline.estimation_stage.compile_layers", compile_layers)
+    monkeypatch.setattr("instructglm.pipeline.training_run.compile_layers", compile_layers)
     done = ask("estimate", "--probe", "--json", "training.torch_compile=true")
     assert told(done)["probe"]["input_tokens_per_s"] > 0
     assert compiled == [(told(ask("estimate", "--json"))["estimate"]["workload"]["num_prompts"], True)]
@@ -221,6 +234,7 @@ def test_a_run_out_of_memory_says_what_was_told_and_what_to_change(
     assert done.code == 2
     assert "Traceback" not in done.err
     assert "out of memory in training: the estimate was " in done.err
+    assert "The last checkpoint is intact." in done.err
     assert "(weights " in done.err
     assert "the device (cpu) has " in done.err
     for setting in ("training.micro_batch_size (it is 2)", "training.gradient_checkpointing", "data.max_length"):
@@ -232,6 +246,19 @@ def test_a_run_out_of_memory_says_what_was_told_and_what_to_change(
     again = ask("train")
     assert again.code == 0
     assert "training goes on from step 2 of 13" in again.err
+
+
+def test_a_run_out_of_memory_in_its_first_step_speaks_of_no_checkpoint(
+    ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: StepLoss, batch: Batch) -> torch.Tensor:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+
+    monkeypatch.setattr(StepLoss, "forward", full)
+    done = ask("train")
+    assert done.code == 2
+    assert "out of memory in training: the estimate was " in done.err
+    assert "checkpoint is intact" not in done.err
 
 
 def test_another_error_in_training_stays_what_it_is(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:

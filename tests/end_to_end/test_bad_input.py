@@ -166,6 +166,16 @@ def test_what_cannot_be_evaluated_is_told_before_training(project, refused) -> N
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("command", ["run", "estimate"])
+def test_a_prefix_longer_than_the_window_is_told_before_anything_is_read(project, refused, command) -> None:
+    mood = project()
+    mood.data.unlink()
+    long = "tuning={method: prefix, num_virtual_tokens: 512}"
+    refused(mood.run(command, long), "tuning.num_virtual_tokens is 512", "this model reads 512 tokens")
+    assert not (mood.out / "datasets").exists()
+
+
+@pytest.mark.slow
 def test_damaged_artifacts_are_named_and_their_removal_is_enough(project, refused) -> None:
     mood = project()
     short = ("run", "training.max_steps=2")

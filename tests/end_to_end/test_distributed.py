@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ TWO = "training.distributed={strategy: fsdp, processes: 2}"
 def ranks_of(process: subprocess.Popen[str]) -> list[int]:
     """The processes that a command has started to train, by rank."""
     listed = subprocess.run(
-        ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=True
+        ["ps", "-o", "pid=", "--ppid", str(process.pid)], capture_output=True, text=True, check=False
     )
     return sorted(map(int, listed.stdout.split()))
 
@@ -73,7 +74,7 @@ def test_a_process_that_dies_ends_all_and_the_same_command_goes_on_bit_by_bit(pr
     os.kill(ranks[1], signal.SIGKILL)
     told += process.communicate(timeout=60)[1]
     refused(subprocess.CompletedProcess([], process.returncode, "", told), "process 1 of 2 was ended by SIGKILL")
-    assert "The last checkpoint is intact: the same command goes on from there." in told
+    assert "The last checkpoint is intact. The same command goes on from there." in told
     assert not any(map(is_running, ranks))
 
     process = cut.start("train", TWO)
@@ -89,6 +90,39 @@ def test_a_process_that_dies_ends_all_and_the_same_command_goes_on_bit_by_bit(pr
     done = cut.run("train", TWO)
     assert f"training goes on from step {step_of(saved)} of 60" in done.stderr
     assert results(cut.out) == results(whole.out)
+
+
+def test_two_processes_share_the_task_metrics_and_have_those_of_one(project) -> None:
+    """Nine questions for two: one is asked five."""
+    short = ("training.max_steps=6", "training.eval_steps=3", "tuning.dropout=0")
+    watched = "training.eval_metrics={metrics: [accuracy, generated_accuracy, macro_f1], num_examples: 9}"
+    told = []
+    for name, more in {"alone": (), "two": ("training.distributed={strategy: ddp, processes: 2}",)}.items():
+        mood = project(name)
+        done = mood.run("train", watched, *short, *more)
+        assert done.returncode == 0, done.stderr
+        (log,) = mood.out.glob("runs/*/metrics.jsonl")
+        lines = [json.loads(line) for line in log.read_text().splitlines()]
+        told.append([{key: line[key] for key in line if "validation_" in key and "loss" not in key} for line in lines])
+    assert told[0] == told[1]
+    assert [line["num_items_validation_accuracy"] for line in told[0] if line] == [9, 9, 9]
+
+
+@pytest.mark.parametrize("after_s", [0.0, 2.0])
+def test_ctrl_c_while_the_processes_only_start_ends_in_one_calm_line(project, refused, after_s) -> None:
+    """They import for some seconds, in which an interpreter answers SIGINT with a traceback."""
+    process = project().start("train", TWO)
+    while process.poll() is None and not (ranks := ranks_of(process)):
+        time.sleep(0.01)
+    time.sleep(after_s)
+    process.send_signal(signal.SIGINT)
+    told = process.communicate(timeout=60)[1]
+    refused(subprocess.CompletedProcess([], process.returncode, "", told), "Interrupted: what is finished stays.")
+    assert told.count("Interrupted") == 1
+    ended_by = time.monotonic() + 30
+    while any(map(is_running, ranks)) and time.monotonic() < ended_by:  # one that was about to be started ends alone
+        time.sleep(0.1)
+    assert not any(map(is_running, ranks))
 
 
 def test_under_torchrun_the_command_says_that_it_starts_it_itself(project, refused) -> None:

@@ -70,6 +70,7 @@ def test_who_changes_a_setting_after_an_interruption_is_told_of_the_run_that_wai
     done = mood.run("train", "training.learning_rate=0.002", "training.max_steps=2")
     assert done.returncode == 0, done.stderr
     assert f"differ from those of {waiting.name}, which was interrupted at step 1" in done.stderr
+    assert f"stays until you remove it: rm -r {waiting}" in done.stderr
     assert "training goes on from step 1" in mood.run("train", "training.micro_batch_size=1").stderr
     assert not waiting.exists()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,19 @@ def test_a_container_without_a_limit_has_the_machine(tmp_path: Path, monkeypatch
     monkeypatch.setattr(memory, "_CGROUP", tmp_path)
     (tmp_path / "memory.max").write_text("max\n")
     assert device_memory(CPU).total >= whole
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="only glibc keeps what was freed")
+def test_what_was_freed_before_and_is_taken_again_counts():
+    def blocks() -> list[bytearray]:
+        return [bytearray(b"x" * 100_000) for _ in range(640)]
+
+    freed, on_top = blocks(), blocks()[0]  # below it nothing goes back by itself
+    del freed
+    with PeakMemory(CPU) as peak:
+        again = blocks()
+    assert peak.bytes > 50 * MIB
+    del again, on_top
 
 
 def test_the_peak_stays_when_what_made_it_is_gone():

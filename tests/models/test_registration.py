@@ -50,3 +50,24 @@ def test_the_loader_of_a_watched_module_can_still_be_asked(tmp_path):
     code += "print(len(inspect.getsource(modeling_auto)))"
     done = run(code)
     assert int(done.stdout) > 1000, done.stderr
+
+
+_COUNTED = """
+import importlib, instructglm
+from instructglm.models import registration
+made = []
+registration._REGISTRATIONS = tuple(
+    (library, ours, lambda *pair, name=ours, register=register: (made.append(name), register(*pair)))
+    for library, ours, register in registration._REGISTRATIONS
+)
+from transformers import AutoModelForCausalLM, AutoTokenizer, GlmForCausalLM
+import instructglm.models.chatglm.modeling, instructglm.models.tokenization.chatglm, peft
+registration.register()
+importlib.reload(instructglm)
+assert len(made) == len(registration._REGISTRATIONS) == len(set(made)), made
+"""
+
+
+def test_each_of_ours_is_registered_once():
+    done = run(_COUNTED)
+    assert done.returncode == 0, done.stderr

@@ -31,7 +31,7 @@ def test_a_cpu_without_memory_is_told_too() -> None:
         "To take less: lower training.micro_batch_size (it is 8); set training.gradient_checkpointing to true; "
         in message
     )
-    assert message.endswith("lower data.max_length (it is 512). The last checkpoint is intact.")
+    assert message.endswith("lower data.max_length (it is 512).")
 
 
 def test_what_is_at_its_least_already_is_not_named() -> None:
@@ -45,6 +45,14 @@ def test_where_tokens_limit_a_pass_they_are_named() -> None:
     message = told(experiment(tokens_per_batch=2048, tokens_per_micro_batch=1024))
     assert "To take less: lower training.tokens_per_micro_batch (it is 1024); " in message
     assert "micro_batch_size" not in message
+
+
+def test_what_is_not_lost_is_told_last() -> None:
+    with (
+        pytest.raises(RunError, match=r"\(it is 512\)\. The last checkpoint is intact\.$"),
+        memory_told(None, experiment(), lambda: "The last checkpoint is intact."),
+    ):
+        torch.empty(PETABYTES)
 
 
 def test_any_other_error_passes() -> None:

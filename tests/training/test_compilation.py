@@ -68,6 +68,31 @@ def test_rows_of_any_length_have_the_same_loss_and_gradients(folder, packed, tmp
     assert (tmp_path / "adapter" / "adapter_config.json").exists()
 
 
+@pytest.mark.parametrize("packed", [True, False])
+def test_in_bfloat16_the_trial_takes_rounding_for_rounding(folder, packed):
+    model, _ = load(folder, attn_implementation="shared_prefix" if packed else "eager")
+    tuned = METHODS["lora"](model, LoraTuning(rank=4), dtype=torch.bfloat16, seed=5)
+    compile_layers(tuned, features(4, 0, [91, 94]), replace(CPU, dtype=torch.bfloat16, packed=packed))
+
+
+def test_a_gradient_that_is_a_fifth_too_large_is_not_rounding(tiny_model, monkeypatch):
+    """Of one layer; the loss is the same."""
+
+    def wrong(layer, **_):
+        own = layer.forward
+        layer.forward = lambda *args, **kwargs: larger(own(*args, **kwargs))
+
+    def larger(hidden):
+        return hidden + 0.2 * (hidden - hidden.detach())
+
+    tuned = METHODS["freeze"](
+        load(tiny_model)[0], FreezeTuning(method="freeze", num_layers=1), dtype=torch.bfloat16, seed=5
+    )
+    monkeypatch.setattr(torch.nn.Module, "compile", wrong)
+    with pytest.raises(RunError, match=r"this model has gradients when compiled that differ by"):
+        compile_layers(tuned, features(2, 0, []), replace(CPU, dtype=torch.bfloat16))
+
+
 def test_a_compiler_that_is_not_there_is_told_with_the_setting(tiny_model, monkeypatch):
     tuned = METHODS["lora"](load(tiny_model)[0], LoraTuning(rank=4), dtype=torch.float32, seed=5)
     monkeypatch.setattr("torch._inductor.config.cpp.cxx", ("no-such-compiler",))

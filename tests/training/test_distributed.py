@@ -4,33 +4,43 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import distributed
 from torch.testing import assert_close
 
-from instructglm.config.training import TrainingSettings
+from instructglm.config.data import DataSettings
+from instructglm.config.training import EvalMetrics, TrainingSettings
 from instructglm.config.tuning import FreezeTuning, FullTuning, LoraTuning, PrefixTuning
 from instructglm.core.errors import ConfigError, RunError
 from instructglm.core.progress import Count, SilentProgress
+from instructglm.core.records import Example, Message
 from instructglm.data.features import Feature
-from instructglm.data.templates import Encoded
+from instructglm.data.templates import Encoded, template_for
+from instructglm.evaluation.predict import Predictor
+from instructglm.evaluation.validate import validator
 from instructglm.models.loading import load
+from instructglm.training import loop
 from instructglm.training.distributed.failures import reported
 from instructglm.training.distributed.fleet import Fleet
 from instructglm.training.distributed.launch import launch
+from instructglm.training.distributed.parent import end_with
 from instructglm.training.distributed.process import heed_signals, joined
 from instructglm.training.distributed.ranks import ALONE, Ranks
 from instructglm.training.loop import Setting, train
 from instructglm.training.metrics_log import read_metrics
+from instructglm.training.validation import task_metrics
 from instructglm.tuning import METHODS
 
 CPU = torch.device("cpu")
@@ -65,11 +75,19 @@ def features(count: int = 13) -> list[Feature]:
     ]
 
 
-class Stopping(SilentProgress):
-    """Ends a run after so many steps, as a crash would."""
+QUESTIONS = [
+    Example.of([Message(role="user", content=f"How is {number}?")], ["good"], task=task).model_copy(
+        update={"choices": ("good", "bad") if task == "mood" else ()}
+    )
+    for number, task in enumerate(["open", "mood"] * 3 + ["open"])
+]
 
-    def __init__(self, after: int) -> None:
-        self.after = after
+
+class Stopping(SilentProgress):
+    """Ends a run after so many steps, as a crash would, or a signal."""
+
+    def __init__(self, after: int, *, by_signal: bool) -> None:
+        self.after, self.by_signal = after, by_signal
 
     @contextmanager
     def stage(self, name: str, *, total: int | None = None, unit: str = "item", done: int = 0) -> Iterator[Count]:
@@ -79,12 +97,21 @@ class Stopping(SilentProgress):
 
     def advance(self, amount: int = 1, **figures: float) -> None:
         self.after -= amount
-        if self.after == 0:
+        if self.after == 0 and self.by_signal:
+            os.kill(os.getpid(), signal.SIGTERM)
+        elif self.after == 0:
             raise KeyboardInterrupt
 
 
 def one_run(
-    model: Path, folder: Path, tuning: str, *, packed: bool = False, ranks: Ranks = ALONE, stop_after: int = 0
+    model: Path,
+    folder: Path,
+    tuning: str,
+    *,
+    packed: bool = False,
+    ranks: Ranks = ALONE,
+    stop_after: int = 0,
+    by_signal: bool = False,
 ) -> None:
     """Train, and leave the tuned weights where the first process writes."""
     settings = TUNINGS[tuning]
@@ -92,7 +119,7 @@ def one_run(
     if packed:
         tuned.model.set_attn_implementation("shared_prefix")
     data, setting = features(), Setting(CPU, torch.float32, 0, 3, packed=packed, ranks=ranks)
-    train(tuned, data, data[:3], SETTINGS, setting, folder, Stopping(stop_after))
+    train(tuned, data, data[:3], SETTINGS, setting, folder, Stopping(stop_after, by_signal=by_signal))
     weights = tuned.state(ranks.is_first)
     if ranks.is_first:
         torch.save(weights, folder / "weights.pt")
@@ -110,10 +137,56 @@ def train_all(model: str, place: str) -> None:
             with suppress(KeyboardInterrupt):
                 one_run(Path(model), stopped, "dropout", ranks=replace(ranks, strategy=strategy), stop_after=3)
             one_run(Path(model), stopped, "dropout", ranks=replace(ranks, strategy=strategy))
+        go_on_apart(Path(model), Path(place), ranks)
+        stop_by_signal(Path(model), Path(place), ranks)
+        Path(place, f"metrics-{ranks.rank}").write_text(str(metrics_of(Path(model), ranks)))
         try:
             ranks.require_equal(packed=ranks.is_first, num_train_prompts=13)
         except RunError as error:
             Path(place, f"told-{ranks.rank}").write_text(error.faults[0])
+
+
+def go_on_apart(model: Path, place: Path, ranks: Ranks) -> None:
+    """Each in a folder of its own, as on a disk that the nodes do not share: only the first has a checkpoint."""
+    mine = place / f"apart-{ranks.rank}"
+    if ranks.is_first:
+        shutil.copytree(place / "ddp-stopped", mine)
+    try:
+        one_run(model, mine, "dropout", ranks=ranks)
+    except RunError as error:
+        Path(place, f"apart-told-{ranks.rank}").write_text(error.faults[0])
+
+
+def stop_by_signal(model: Path, place: Path, ranks: Ranks) -> None:
+    """The second is sent a signal; the first is slow to write, and meanwhile the second must not leave."""
+    folder, save = place / "signalled", loop.save_checkpoint
+
+    def slowly(*args: Any) -> None:
+        time.sleep(ranks.is_first)
+        save(*args)
+
+    loop.save_checkpoint = slowly
+    with suppress(KeyboardInterrupt):
+        one_run(model, folder, "dropout", ranks=ranks, stop_after=-1 if ranks.is_first else 1, by_signal=True)
+    loop.save_checkpoint = save
+    found = sorted(step.name for step in (folder / "checkpoints").glob("step-*"))
+    Path(place, f"signalled-{ranks.rank}").write_text(" ".join(found))
+
+
+def metrics_of(model: Path, ranks: Ranks) -> object:
+    """Task metrics of seven questions, and how many of them this process was asked."""
+    asked: list[Example] = []
+
+    def share(examples: Sequence[Example]) -> list[Example]:
+        asked.extend(ranks.share(examples))
+        return ranks.share(examples)
+
+    network, tokenizer = load(model)
+    predictor = Predictor("validation", network, template_for(tokenizer), CPU, torch.float32)
+    settings = EvalMetrics(metrics=["accuracy", "rouge_l"], max_new_tokens=4)
+    data = DataSettings.model_validate({"sources": [{"path": "a"}]})
+    validate = validator(predictor, QUESTIONS, settings, data, 5, share, ranks.collect)
+    return ranks.of_first(task_metrics(network, validate)), len(asked)
 
 
 CASES = [
@@ -164,6 +237,24 @@ def test_processes_that_are_about_to_do_different_things_are_told_so(trained):
     assert told == ["the processes of this run differ in packed: 1, 0 (by rank)"] * 2
 
 
+def test_processes_that_would_go_on_from_different_steps_are_told_so(trained):
+    told = [(trained / f"apart-told-{rank}").read_text() for rank in (0, 1)]
+    assert told == ["the processes of this run differ in step: 6, 0 (by rank)"] * 2
+
+
+def test_after_a_signal_none_leaves_before_the_first_has_written_the_checkpoint(trained):
+    """When one process ends the launcher ends all, and the first would be cut off."""
+    assert [(trained / f"signalled-{rank}").read_text() for rank in (0, 1)] == ["step-00000001"] * 2
+
+
+def test_a_sample_is_shared_and_its_metrics_are_those_of_one_process(tiny_model, trained):
+    alone, number = metrics_of(tiny_model, ALONE)
+    assert number == 7
+    assert {name: of for name, (_, of) in alone.items()} == {"accuracy": 7, "rouge_l": 4}
+    told = [(trained / f"metrics-{rank}").read_text() for rank in (0, 1)]
+    assert told == [str((alone, share)) for share in (4, 3)]
+
+
 def fail(how: str) -> None:
     """In each of two processes: the second one fails while the first waits for it."""
     with joined(TWO, CPU) as ranks:
@@ -179,7 +270,11 @@ def fail(how: str) -> None:
     ("how", "told"),
     [
         ("mistake", r"^the loss is nan\nLower it\.$"),
-        ("bug", r"process 1 of 2 failed with exit code 1; all others were stopped\n(.*\n)*  Zero\w+: in the second\n"),
+        (
+            "bug",
+            r"process 1 of 2 failed with exit code 1; all others were stopped\n(.*\n)*  Zero\w+: in the second\n"
+            r"There is no checkpoint yet to go on from\.$",
+        ),
     ],
 )
 def test_what_one_process_fails_of_is_told_by_the_one_that_started_it(how, told):
@@ -242,6 +337,7 @@ def test_a_fleet_that_cannot_be_had_is_refused(monkeypatch):
 
 
 if __name__ == "__main__":
+    end_with(os.getppid())
     heed_signals()
     with reported():
         globals()[sys.argv[1]](*sys.argv[2:])

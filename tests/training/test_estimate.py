@@ -15,12 +15,14 @@ from instructglm.data.features import Feature
 from instructglm.data.templates import Encoded
 from instructglm.models.loading import load, outline
 from instructglm.models.quantization import loading_in_few_bits
+from instructglm.training.distributed.fleet import Fleet
+from instructglm.training.distributed.ranks import Ranks
 from instructglm.training.estimate import Case, estimate
 from instructglm.training.loop import Setting, train
 from instructglm.training.optimizers import make_optimizer
 from instructglm.training.packing import set_packed
 from instructglm.training.plan import make_plan
-from instructglm.training.workload import largest_batch, passes, workload
+from instructglm.training.workload import dealt, largest_batch, passes, workload
 from instructglm.tuning import METHODS
 
 CPU = torch.device("cpu")
@@ -33,6 +35,7 @@ TUNINGS = [
 ]
 SETTINGS = TrainingSettings(batch_size=4, micro_batch_size=3, num_train_epochs=2.5, early_stopping=None)
 BY_TOKENS = {"batch_size": None, "micro_batch_size": None, "tokens_per_batch": 90, "tokens_per_micro_batch": 60}
+UNLIMITED = {"micro_batch_size": None, "tokens_per_micro_batch": 10_000}
 by_method = pytest.mark.parametrize("tuning", TUNINGS, ids=lambda tuning: tuning.method)
 
 
@@ -88,6 +91,51 @@ def test_what_stays_for_the_whole_run_is_foretold_to_the_byte(tiny_model, name, 
     buffers = sum(buffer.nbytes for buffer in tuned.model.buffers())
     assert told.memory.weights == sum(weight.nbytes for weight in tuned.model.parameters()) + buffers
     assert told.missing == {}
+
+
+@pytest.mark.parametrize("tuning", [LoraTuning(rank=1), FullTuning(method="full")], ids=["thin", "full"])
+def test_of_two_ddp_processes_each_has_all_and_gradients_twice(tiny_model, tuning):
+    alone, one = (estimate(case(tiny_model, tuning, fleet=fleet), features()) for fleet in (Fleet(), Fleet("ddp", 2)))
+    assert (one.memory.weights, one.memory.optimizer) == (alone.memory.weights, alone.memory.optimizer)
+    assert one.memory.gradients == 2 * alone.memory.gradients
+    assert one.memory.activations < alone.memory.activations  # of half a step
+    assert one.memory.total > 0
+    assert (one.strategy, one.num_processes, alone.strategy, alone.num_processes) == ("ddp", 2, None, 1)
+    assert one.device_memory == alone.device_memory // 2  # they share what a CPU has
+    assert one.workload == alone.workload
+
+
+@pytest.mark.parametrize("tuning", [LoraTuning(rank=1), FullTuning(method="full")], ids=["thin", "full"])
+def test_of_fsdp_processes_each_has_its_part_and_what_is_not_known_is_named(tiny_model, tuning):
+    """Rows are dealt out: of a matrix of one row, the first process has all."""
+    told = estimate(case(tiny_model, tuning, fleet=Fleet("fsdp", 3)), features())
+    tuned = METHODS[tuning.method](load(tiny_model)[0], tuning, dtype=torch.float32, seed=3)
+    first = [weight.chunk(3)[0].nbytes for weight in tuned.model.parameters()]
+    moving = [weight.chunk(3)[0].nbytes for weight in tuned.trainable().values()]
+    assert told.memory.weights == sum(first) + sum(buffer.nbytes for buffer in tuned.model.buffers())
+    assert told.memory.gradients == sum(moving)
+    assert told.memory.optimizer == 2 * sum(moving)
+    assert told.memory.activations > 0
+    assert told.memory.step is told.memory.validation is told.memory.total is None
+    assert list(told.missing) == ["memory.step"]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("changes", [{"batch_size": 9}, BY_TOKENS | {"tokens_per_batch": 180}])
+def test_no_process_gets_a_larger_pass_than_was_told(packed, changes):
+    settings = SETTINGS.model_copy(update=changes)
+    rows = features(40)
+    told = largest_batch(rows, settings, 0, packed=packed, num_processes=2).input_ids.numel()
+    plan = make_plan([row.num_tokens for row in rows], settings, 3)
+    dealt_out = [
+        batch.input_ids.numel()
+        for step in range(plan.num_steps)
+        for rank in (0, 1)
+        if (mine := dealt([rows[index] for index in plan.indices(step)], Ranks(rank, 2)))
+        for batch in passes(mine, settings, 0, packed=packed)
+    ]
+    assert max(dealt_out) <= told * 1.1
+    assert told < largest_batch(rows, settings.model_copy(update=UNLIMITED), 0, packed=packed).input_ids.numel()
 
 
 @pytest.mark.parametrize("tuning", [LoraTuning(rank=4), LoraTuning(rank=4, use_dora=True, loraplus_lr_ratio=8.0)])

@@ -15,6 +15,7 @@ from instructglm.config.training import TrainingSettings
 from instructglm.core.errors import RunError
 from instructglm.core.records import Message
 from instructglm.data.templates import template_for
+from instructglm.training import plan as plans
 from instructglm.training.plan import TokenPlan, make_plan
 
 LENGTHS = st.lists(st.integers(1, 60), min_size=1, max_size=300)
@@ -181,3 +182,16 @@ def test_prompts_by_number_are_read_as_ever():
     assert (made.num_steps, made.epoch(3), made.note()) == (5, 1.0, None)
     assert [len(made.indices(step)) for step in range(5)] == [4, 4, 2, 4, 4]
     assert sorted(index for step in range(3) for index in made.indices(step)) == list(range(10))
+
+
+def test_an_epoch_is_shuffled_once_and_another_way_than_the_one_before(monkeypatch):
+    drawn = []
+    order = plans._order
+    monkeypatch.setattr(plans, "_order", lambda seed, epoch: drawn.append(epoch) or order(seed, epoch))
+    plans._permutation.cache_clear()
+    made = make_plan([9] * 10, TrainingSettings(batch_size=2, num_train_epochs=2), 3)
+    first, second = ([index for step in steps(made)[part] for index in step] for part in (slice(5), slice(5, 10)))
+    assert drawn == [0, 1, 0, 1]  # all steps were asked for twice, in their order
+    assert sorted(first) == sorted(second) == list(range(10))
+    assert first != second
+    assert make_plan([9] * 10, TrainingSettings(batch_size=10), 4).indices(0) != made.indices(0)

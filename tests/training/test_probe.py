@@ -14,6 +14,7 @@ from instructglm.data.templates import Encoded
 from instructglm.models.loading import load
 from instructglm.models.memory import DeviceMemory, PeakMemory
 from instructglm.training import probe as probing
+from instructglm.training import trial
 from instructglm.training.loop import Setting
 from instructglm.training.loss import weighted_nats
 from instructglm.training.probe import largest_that_fits, probe
@@ -74,7 +75,7 @@ def test_where_steps_are_filled_with_tokens_their_largest_number_is_found(tiny_m
             raise torch.OutOfMemoryError("no room")
         return weighted_nats(model, batch, **kwargs)
 
-    monkeypatch.setattr(probing, "weighted_nats", small)
+    monkeypatch.setattr(trial, "weighted_nats", small)
     assert 6 * 24 <= probed(tiny_model, settings).largest < 7 * 24
 
 
@@ -86,7 +87,7 @@ def test_a_pass_that_finds_no_memory_is_recovered_from(tiny_model, monkeypatch):
             raise torch.OutOfMemoryError("no room")
         return weighted_nats(model, batch, **kwargs)
 
-    monkeypatch.setattr(probing, "weighted_nats", small)
+    monkeypatch.setattr(trial, "weighted_nats", small)
     found = probed(tiny_model, SETTINGS.model_copy(update={"micro_batch_size": 12}))
     assert found.largest == 7
     assert found.value == 7  # what was wanted did not fit
@@ -103,7 +104,7 @@ def test_a_cpu_is_never_filled_to_see_whether_it_holds(tiny_model, monkeypatch):
     monkeypatch.setattr(PeakMemory, "bytes", property(lambda _: next(grown)))
     monkeypatch.setattr(PeakMemory, "held", 0)
     monkeypatch.setattr(probing, "device_memory", lambda _: DeviceMemory(10**9, 100_000))
-    monkeypatch.setattr(probing, "weighted_nats", watched)
+    monkeypatch.setattr(trial, "weighted_nats", watched)
     found = probed(tiny_model, SETTINGS.model_copy(update={"micro_batch_size": 12}))
     assert found.largest < 12
     assert max(sizes[:-1]) <= found.largest

@@ -59,13 +59,22 @@ def test_steps_too_small_for_any_weight(tiny_model, tmp_path) -> None:
         run(tiny_model, tmp_path, settings, moved=moved)
 
 
-def test_a_learning_rate_of_zero(tiny_model, tmp_path, monkeypatch) -> None:
-    def off_at_the_third(optimizer, *args):
-        return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: float(step < 2))
+def off_at_the_third(optimizer, *args):
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: float(step < 2))
 
+
+def test_a_learning_rate_of_zero(tiny_model, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(loop, "make_schedule", off_at_the_third)
     with pytest.raises(RunError, match="step 3: the learning rate is 0"):
         run(tiny_model, tmp_path)
+
+
+@pytest.mark.parametrize(("save_steps", "kept"), [(2, r" The last checkpoint is intact\.$"), (4, r"in rounding\.$")])
+def test_a_checkpoint_is_spoken_of_where_there_is_one(tiny_model, tmp_path, monkeypatch, save_steps, kept) -> None:
+    monkeypatch.setattr(loop, "make_schedule", off_at_the_third)
+    settings = SETTINGS.model_copy(update={"save_steps": save_steps})
+    with pytest.raises(RunError, match=rf"step 3: the learning rate is 0, .*\n.*{kept}"):
+        run(tiny_model, tmp_path, settings)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

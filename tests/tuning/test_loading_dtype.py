@@ -58,19 +58,28 @@ def assert_the_same(place, tuning) -> None:
     assert torch.equal(first_loss(now), first_loss(before))
 
 
-@pytest.fixture(scope="module", params=["llama", "chatglm", "glm4"])
+@pytest.fixture(scope="module", params=["llama", "chatglm", "glm4", "gpt2"])
 def family(request, tmp_path_factory) -> Path:
     if request.param == "llama":
         return request.getfixturevalue("tiny_model")
     folder = tmp_path_factory.mktemp(request.param)
-    tiny_chatglm.build().save_pretrained(folder) if request.param == "chatglm" else _glm4().save_pretrained(folder)
+    _FAMILIES[request.param]().save_pretrained(folder)
     return folder
+
+
+def _gpt2():
+    """Whose linear layers are not torch's."""
+    sizes = {"vocab_size": 120, "n_positions": 64, "n_embd": 32, "n_layer": 2, "n_head": 4}
+    return AutoModelForCausalLM.from_config(AutoConfig.for_model("gpt2", **sizes, bos_token_id=0, eos_token_id=1))
 
 
 def _glm4():
     sizes = {"vocab_size": 120, "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "head_dim": 8}
     more = {"num_attention_heads": 4, "num_key_value_heads": 2, "pad_token_id": 0, "eos_token_id": 1}
     return AutoModelForCausalLM.from_config(AutoConfig.for_model("glm4", **sizes, **more))
+
+
+_FAMILIES = {"chatglm": tiny_chatglm.build, "glm4": _glm4, "gpt2": _gpt2}
 
 
 @pytest.mark.parametrize("tuning", TUNINGS.values(), ids=TUNINGS)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from transformers import AutoConfig, AutoModelForCausalLM
 
 from instructglm.config.tuning import LoraTuning
 from instructglm.core.errors import ModelError
@@ -34,6 +35,16 @@ def test_an_update_has_rank_times_both_widths(tiny_model):
     }
     assert sorted(set(shapes.values())) == [(3, 32), (32, 3)]
     assert len(shapes) == 4  # two layers
+
+
+def test_layers_of_gpt2_have_names_too(tmp_path):
+    """They hold their weights the other way round, in a class of their own."""
+    sizes = {"vocab_size": 120, "n_positions": 64, "n_embd": 32, "n_layer": 2, "n_head": 4}
+    config = AutoConfig.for_model("gpt2", **sizes, bos_token_id=0, eos_token_id=1)
+    AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    assert layers(adapted(tmp_path)) == {"c_attn", "c_proj", "c_fc"}
+    shapes = {tuple(weight.shape) for weight in adapted(tmp_path, rank=3, targets="c_attn").trainable().values()}
+    assert shapes == {(3, 32), (96, 3)}
 
 
 @pytest.mark.parametrize("targets", [["q_proj", "W_pack"], "W_pack"])

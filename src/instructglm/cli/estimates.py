@@ -22,6 +22,10 @@ _PARTS = {
     "loading": "while it is loaded",
     "total": "at most at once",
 }
+_OF_ONE = {
+    "ddp": "each has the whole model, and gradients twice, as they are and as they are sent",
+    "fsdp": "each has its part of weights, gradients and optimizer state, and first loads the whole model",
+}
 _NOT_KNOWN = "not known"
 _PROBE = "not known without real steps: run with --probe"
 
@@ -38,7 +42,7 @@ def _cost(probed: Probe | None, price_per_hour: float | None) -> float | None:
 
 def show_estimate(told: Estimate, probed: Probe | None, price_per_hour: float | None) -> None:
     """Print parameters, memory, work, time, and what is missing."""
-    parts = (_parameters(told), _memory(told), _work(told), _time(probed, price_per_hour), _missing(told))
+    parts = (_parameters(told), _memory(told), _work(told), _time(told, probed, price_per_hour), _missing(told))
     print("\n\n".join("\n".join(lines) for part in parts if (lines := list(part))))
 
 
@@ -55,6 +59,8 @@ def _memory(told: Estimate) -> Iterator[str]:
     kind = "packed row" if told.packed else "row" if told.num_rows == 1 else "rows"
     yield f"The largest pass reads {told.num_rows:,} {kind} of {told.num_row_tokens:,} tokens."
     yield f"This device ({told.device}) has {size(told.device_memory)}; {size(told.device_memory_available)} is free."
+    if told.num_processes > 1:
+        yield f"All this is of one of {told.num_processes} processes: {_OF_ONE[str(told.strategy)]}."
     if told.memory.total is not None and told.memory.total > told.device_memory:
         yield f"It does not fit: {_remedy(told)}."
 
@@ -86,7 +92,7 @@ def _work(told: Estimate) -> Iterator[str]:
     yield f"{work.num_prompts:,} prompts with {work.num_sequences:,} outputs; without early stopping."
 
 
-def _time(probed: Probe | None, price_per_hour: float | None) -> Iterator[str]:
+def _time(told: Estimate, probed: Probe | None, price_per_hour: float | None) -> Iterator[str]:
     if probed is None:
         yield f"Time: {_PROBE}."
         if price_per_hour is not None:
@@ -97,6 +103,8 @@ def _time(probed: Probe | None, price_per_hour: float | None) -> Iterator[str]:
     times = f"training {duration(probed.training_s)}, validation {duration(probed.validation_s)}"
     yield table(["measured", ""], [[name, value] for name, value in _measured(probed)])
     yield f"Time: {duration(probed.seconds)} ({times}), if {probed.num_timed_steps} steps tell."
+    if told.num_processes > 1:
+        yield f"That is one process alone; how fast {told.num_processes} are that share the steps is not known."
     if price_per_hour is not None:
         cost = probed.cost(price_per_hour)
         yield f"Cost: {f'{cost:,.2f}' if cost >= 0.01 else 'less than 0.01'} at {price_per_hour:g} an hour."

@@ -81,6 +81,22 @@ class Workspace:
         write_text(self.out / "latest.json", Latest(**earlier, **{kind: name}).model_dump_json(indent=2) + "\n")
 
 
+def is_busy(folder: Path) -> bool:
+    """Whether a process is making this folder at this moment."""
+    try:
+        with _lock_of(folder).open() as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.lock")
+
+
 @contextmanager
 def exclusive(folder: Path) -> Iterator[None]:
     """Keep a second process from making the same folder; the lock lies beside it and ends with the process.
@@ -92,7 +108,7 @@ def exclusive(folder: Path) -> Iterator[None]:
     """
     with storage_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        lock = folder.with_name(f".{folder.name}.lock").open("w")
+        lock = _lock_of(folder).open("w")
     with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -12,7 +12,7 @@ from instructglm.config.evaluation import EvaluationSettings
 from instructglm.config.training import EvalMetrics
 from instructglm.core.errors import RunError
 from instructglm.core.progress import SilentProgress
-from instructglm.core.records import Example, MetricRow
+from instructglm.core.records import Example, MetricRow, Prediction
 from instructglm.core.seeds import derived_seed
 from instructglm.evaluation.answers import GENERATED
 from instructglm.evaluation.predict import Predictor, predict
@@ -28,11 +28,27 @@ def sample(examples: Sequence[Example], settings: EvalMetrics, seed: int) -> lis
 
 
 def validator(
-    predictor: Predictor, examples: Sequence[Example], settings: EvalMetrics, data: DataSettings, seed: int
+    predictor: Predictor,
+    examples: Sequence[Example],
+    settings: EvalMetrics,
+    data: DataSettings,
+    seed: int,
+    share: Callable[[Sequence[Example]], Sequence[Example]] = list,
+    collect: Callable[[list[Prediction]], list[list[Prediction]]] = lambda mine: [mine],
 ) -> Callable[[], dict[str, tuple[float, int]]]:
     """What computes the metrics of the settings on `examples` with the weights that the model has when it is called.
 
     The model has to be in evaluation mode.
+
+    Args:
+        predictor: the model.
+        examples: all that are asked.
+        settings: which metrics, and limits.
+        data: how prompts are fitted.
+        seed: of the experiment.
+        share: which of them this process asks; alone, all.
+        collect: gives the answers of all processes in the one that scores, and none in the others, which get no
+            metrics.
 
     Raises:
         RunError: (when called) no task of the examples has one of the metrics.
@@ -42,7 +58,11 @@ def validator(
     written = any(name.startswith(GENERATED) for name in settings.metrics)
 
     def validate() -> dict[str, tuple[float, int]]:
-        predictions = predict(predictor, examples, asked, data, SilentProgress(), closed_in_writing=written)
+        mine = predict(predictor, share(examples), asked, data, SilentProgress(), closed_in_writing=written)
+        found = {one.example_id: one for predictions in collect(mine) for one in predictions}
+        if not found:
+            return {}
+        predictions = [found[example.id] for example in examples]
         rows = score(examples, {predictor.name: predictions}, asked, seed).metrics
         return overall(rows, settings.metrics)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import threading
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +50,14 @@ def _container(folder: Path) -> DeviceMemory | None:
     return DeviceMemory(limit, max(0, limit - used + reclaimable))
 
 
+def _give_back() -> None:
+    """Have the system get back what was freed: taken again, it would be no growth of the resident set."""
+    gc.collect()
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # of glibc
+    if trim is not None:
+        trim(0)
+
+
 class PeakMemory:
     """Within the block, the most bytes that a process held at once beyond those at its start.
 
@@ -81,6 +91,7 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats(self._device)
             self._start = torch.cuda.memory_allocated(self._device)
         else:
+            _give_back()
             self._start = self._most = self._resident()
             self._sampler.start()
         return self

@@ -90,8 +90,10 @@ class _Watch(MetaPathFinder):
         """Register with all that is there, unless something is being run at this moment."""
         for auto, ours, registration in _REGISTRATIONS:
             if auto in sys.modules and auto not in self._done and not self.running:
-                registration(sys.modules[auto], import_module(ours))
-                self._done.add(auto)
+                found = import_module(ours)  # which comes by here too, and may have registered it
+                if auto not in self._done:
+                    registration(sys.modules[auto], found)
+                    self._done.add(auto)
 
 
 class _Registering(Loader):

@@ -54,26 +54,32 @@ def help_train(experiment: Experiment, base: Path, out: Path, progress: Progress
     Raises:
         RunError: the first machine does not build the dataset.
     """
+    from instructglm.pipeline.estimate_case import require_room
     from instructglm.pipeline.training_stage import help_train_run
 
     job = _job(experiment, base, out, progress, command)
+    require_room(job.experiment)
     help_train_run(job, await_dataset(job))
 
 
 def train(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
     """The run folder, trained on the dataset, which is built first if need be."""
+    from instructglm.pipeline.estimate_case import require_room
     from instructglm.pipeline.training_stage import train_run
 
     job = _job(experiment, base, out, progress, command)
+    require_room(job.experiment)
     return train_run(job, build_dataset(job))
 
 
 def evaluate(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
     """The folder of predictions and scores of all models on the test split."""
+    from instructglm.pipeline.estimate_case import require_room
     from instructglm.pipeline.evaluation_stage import evaluate_run, require_evaluable
     from instructglm.pipeline.training_stage import train_run
 
     job = _job(experiment, base, out, progress, command)
+    require_room(job.experiment)
     dataset = build_dataset(job)
     require_evaluable(job, dataset)
     return evaluate_run(job, dataset, train_run(job, dataset))
@@ -89,11 +95,13 @@ def compare(experiment: Experiment, base: Path, out: Path, progress: Progress, c
 
 def report(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
     """The path of the report's page; every stage before it is done first if need be."""
+    from instructglm.pipeline.estimate_case import require_room
     from instructglm.pipeline.evaluation_stage import evaluate_run, require_evaluable
     from instructglm.pipeline.report_stage import write_comparisons, write_whole_report
     from instructglm.pipeline.training_stage import train_run
 
     job = _job(experiment, base, out, progress, command)
+    require_room(job.experiment)
     dataset = build_dataset(job)
     require_evaluable(job, dataset)
     trained = train_run(job, dataset)

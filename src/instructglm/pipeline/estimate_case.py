@@ -8,10 +8,13 @@ from typing import Any
 import torch
 
 from instructglm.config.experiment import Experiment
-from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
+from instructglm.models.hardware import choose_attention, choose_device, choose_dtype, num_devices
 from instructglm.models.loading import outline
+from instructglm.models.window import require_window
+from instructglm.training.distributed.fleet import fleet_wanted
 from instructglm.training.estimate import Case
 from instructglm.tuning import loading_dtype
+from instructglm.tuning.prefix import num_positions
 
 
 def case_of(experiment: Experiment, pad_id: int) -> Case:
@@ -35,7 +38,19 @@ def case_of(experiment: Experiment, pad_id: int) -> Case:
         pad_id=pad_id,
         max_length=experiment.data.max_length,
         may_be_packed=may_be_packed(experiment),
+        fleet=fleet_wanted(experiment.training.distributed, device.type, num_devices(device)),
     )
+
+
+def require_room(experiment: Experiment) -> None:
+    """Refuse, from the model's config alone, what it has no room to read.
+
+    Raises:
+        ModelError: there is no such model, or sequences and a prefix are longer than its window.
+    """
+    model, tuning = outline(experiment.model.name_or_path), experiment.tuning
+    in_front = num_positions(model, tuning) if tuning.method == "prefix" else 0
+    require_window(model, experiment.data.max_length, in_front)
 
 
 def loading_dtype_of(experiment: Experiment, dtype: torch.dtype) -> torch.dtype:

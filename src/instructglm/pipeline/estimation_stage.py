@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from instructglm.core.errors import InstructGLMError, RunError
 from instructglm.core.ledger import Ledger
 from instructglm.data.features import Feature
 from instructglm.data.templates import template_for
-from instructglm.models.hardware import choose_attention, choose_device
-from instructglm.models.loading import load_tokenizer, outline
+from instructglm.models.loading import load_tokenizer
 from instructglm.models.memory import PeakMemory
-from instructglm.models.window import require_window
 from instructglm.pipeline.data_stage import build_dataset
-from instructglm.pipeline.estimate_case import case_of, pad_id_of
+from instructglm.pipeline.estimate_case import case_of, pad_id_of, require_room
 from instructglm.pipeline.job import Job
 from instructglm.pipeline.memory_told import memory_told
 from instructglm.pipeline.training_features import training_features
-from instructglm.pipeline.training_run import load_to_tune, pack_rows
+from instructglm.pipeline.training_run import ready_to_train
 from instructglm.report.estimate import Estimate, Probe
 from instructglm.report.numerals import size
-from instructglm.training.compilation import compile_layers
+from instructglm.training.distributed.fleet import Fleet
 from instructglm.training.estimate import Case, estimate
 from instructglm.training.probe import MOST, probe
-from instructglm.training.setting import Setting
 from instructglm.training.workload import longest_alone
-from instructglm.tuning import METHODS
 
 _Features = tuple[list[Feature], list[Feature]]  # to train on, and to validate with
 
 
 def estimate_run(job: Job, *, with_probe: bool) -> tuple[Estimate, Probe | None]:
-    """The estimate, and what real steps took where they are asked for.
+    """The estimate, and what real steps took where they are asked for; of several processes, what one takes alone.
 
     The dataset is built where it does not stand yet. Where it or the tokenizer
     cannot be had, the estimate names what is missing and tells the rest.
@@ -39,14 +37,10 @@ def estimate_run(job: Job, *, with_probe: bool) -> tuple[Estimate, Probe | None]
         RunError: a probe is asked for, and there is nothing to train on, or no memory for it.
     """
     experiment = job.experiment
-    device = choose_device(experiment.model.device)
-    attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
-    require_window(outline(experiment.model.name_or_path, attn_implementation=attention), experiment.data.max_length)
+    require_room(experiment)
     pad_id, features, missing = _encoded(job)
     case = case_of(experiment, pad_id)
     job.progress.say("estimate: one step is played through without numbers")
-    if experiment.training.distributed:
-        job.progress.say("estimate: of one process that trains alone; training.distributed is not counted")
     train, validation = features or (None, ())
     told = estimate(case, train, validation, missing=missing)
     if not with_probe:
@@ -56,7 +50,12 @@ def estimate_run(job: Job, *, with_probe: bool) -> tuple[Estimate, Probe | None]
             *(f"{name}: {why}" for name, why in missing.items()),
             hint="--probe trains on the real data: mend these, or leave it out.",
         )
-    return told, _probed(job, case, told, features, attention)
+    alone = told
+    if case.num_processes > 1:
+        job.progress.say(f"probe: one process trains alone, with the whole model; {case.num_processes} share a step")
+        case = replace(case, fleet=Fleet())
+        alone = estimate(case, train, validation)
+    return told, _probed(job, case, alone, features)
 
 
 def _encoded(job: Job) -> tuple[int, _Features | None, dict[str, str]]:
@@ -71,18 +70,10 @@ def _encoded(job: Job) -> tuple[int, _Features | None, dict[str, str]]:
         return pad_id, None, {wanted: str(error)}
 
 
-def _probed(job: Job, case: Case, told: Estimate, features: _Features, attention: str) -> Probe:
-    experiment = job.experiment
+def _probed(job: Job, case: Case, told: Estimate, features: _Features) -> Probe:
     _require_room(told, longest_alone(features[0], packed=told.packed))
-    with PeakMemory(case.device) as peak, memory_told(told, experiment, kept=""):
-        model, _ = load_to_tune(experiment, case.device, case.dtype, attention)
-        model = model if experiment.model.quantization_config else model.to(case.device)
-        tuned = METHODS[case.tuning.method](model, case.tuning, dtype=case.dtype, seed=case.seed)
-        packed = pack_rows(job, tuned, [*features[0], *features[1]], case.device, case.dtype, attention)
-        setting = Setting(case.device, case.dtype, case.pad_id, case.seed, packed)
-        if case.training.torch_compile:
-            job.progress.say("compiling the layers, and trying them out")
-            compile_layers(tuned, features[0], setting)
+    with PeakMemory(case.device) as peak, memory_told(told, job.experiment):
+        tuned, setting = ready_to_train(job, case, *features)
         return probe(tuned, *features, case.training, setting, peak, job.progress)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -17,15 +17,13 @@ _PARTS = ("weights", "gradients", "optimizer", "activations", "logits", "backwar
 
 
 @contextmanager
-def memory_told(
-    expected: Estimate | None, experiment: Experiment, kept: str = "The last checkpoint is intact."
-) -> Iterator[None]:
+def memory_told(expected: Estimate | None, experiment: Experiment, kept: Callable[[], str] = str) -> Iterator[None]:
     """Turn running out of memory into what had been estimated, what the device has, and what to change.
 
     Args:
         expected: None where there could be no estimate.
         experiment: Its settings are those to change.
-        kept: What is not lost.
+        kept: Tells, when memory is out, what is not lost.
 
     Raises:
         RunError: memory was out within the block.
@@ -37,7 +35,7 @@ def memory_told(
             raise
         raise RunError(
             *(_told(expected) if expected else ("out of memory in training; there was no estimate",)),
-            hint=f"To take less: {'; '.join(_changes(experiment)[:3])}. {kept}".rstrip(),
+            hint=f"To take less: {'; '.join(_changes(experiment)[:3])}. {kept()}".rstrip(),
         ) from error
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,25 +16,24 @@ from instructglm.core.files import sync_folder, write_text
 from instructglm.core.ledger import Ledger
 from instructglm.data.dataset import write_ledger
 from instructglm.data.features import Feature
-from instructglm.data.templates import template_for
+from instructglm.data.templates import Template, template_for
 from instructglm.evaluation.predict import Predictor
 from instructglm.models.guard import require_finite
-from instructglm.models.hardware import choose_attention, choose_device, choose_dtype
-from instructglm.models.loading import load
+from instructglm.models.hardware import choose_attention
+from instructglm.models.loading import load, load_tokenizer
 from instructglm.models.memory import PeakMemory
 from instructglm.models.quantization import loading_in_few_bits
-from instructglm.models.window import require_window
 from instructglm.pipeline.estimate_case import case_of, loading_dtype_of, may_be_packed, pad_id_of
 from instructglm.pipeline.job import Job, with_data_files
 from instructglm.pipeline.memory_told import memory_told
 from instructglm.pipeline.run_manifest import RunManifest, write_run
 from instructglm.pipeline.training_card import training_card
 from instructglm.pipeline.training_features import training_features
-from instructglm.pipeline.watching import task_validator
+from instructglm.pipeline.watching import task_validator, tell_unwatched
 from instructglm.report.contents import TrainingCard
 from instructglm.report.estimate import Estimate
 from instructglm.report.numerals import size
-from instructglm.training.checkpoint import tensor_storage
+from instructglm.training.checkpoint import intact, tensor_storage
 from instructglm.training.compilation import compile_layers
 from instructglm.training.distributed.ranks import ALONE, Ranks
 from instructglm.training.estimate import Case, estimate
@@ -58,58 +58,83 @@ def train_into(
         InstructGLMError: any mistake that the user can mend.
         KeyboardInterrupt: after the step in progress and its checkpoint.
     """
-    with PeakMemory(choose_device(job.experiment.model.device)) as peak:
-        card = _trained(job, dataset, folder, inputs, ranks)
+    card = _trained(job, dataset, folder, inputs, ranks)
     if card:
-        card = card.model_copy(update={"peak_memory": peak.bytes, "memory_measure": peak.measure})
         write_run(folder, RunManifest(hash=digest, dataset=dataset.name, inputs=inputs, training=card))
 
 
 def _trained(job: Job, dataset: Path, folder: Path, inputs: dict[str, Any], ranks: Ranks) -> TrainingCard | None:
     """The card, in the first process; the tuned weights are saved."""
-    experiment, ledger = job.experiment, Ledger()
+    experiment = job.experiment
     require_trackers(experiment.training.report_to)
-    device = choose_device(experiment.model.device)
-    dtype = choose_dtype(experiment.model.dtype, device)
-    attention = choose_attention(experiment.model.attn_implementation, device, experiment.data.max_length)
-    model, tokenizer = load_to_tune(experiment, device, dtype, attention)
-    template = template_for(tokenizer)
-    features, validation = training_features(job, dataset, template, ledger)
-    if ranks.is_first:
-        write_text(folder / "experiment.yaml", to_yaml(with_data_files(experiment, job.base)))
-        write_ledger(folder, ledger.entries)
+    tokenizer = load_tokenizer(experiment.model.name_or_path)
+    template, case = template_for(tokenizer), case_of(experiment, pad_id_of(tokenizer))
+    data = _read(job, dataset, folder, template, ranks)
+    expected = _expected(job, case, *data)
     made_with = {name: value for name, value in inputs.items() if name not in _SAID_BY_THE_SETTING}
-    case = case_of(experiment, pad_id_of(tokenizer))
-    expected = _expected(job, case, features, validation, ranks)
-    with memory_told(expected, experiment):
-        model = model if experiment.model.quantization_config else model.to(device)
-        tuned = _tuned(experiment, model, dtype)
-        packed = pack_rows(job, tuned, [*features, *validation], device, dtype, attention)
-        if expected and packed != expected.packed:
-            expected = _expected(job, case, features, validation, ranks, packed)
-        if expected and ranks.is_first:
-            write_text(folder / "estimate.json", expected.model_dump_json(indent=2) + "\n")
-        setting = Setting(device, dtype, case.pad_id, experiment.seed, packed, made_with, ranks)
-        if experiment.training.torch_compile:
-            job.progress.say("compiling the layers, and trying them out")
-            compile_layers(tuned, features, setting)
-        validate = task_validator(job, dataset, Predictor("validation", tuned.model, template, device, dtype))
-        state = train(tuned, features, validation, experiment.training, setting, folder, job.progress, validate)
-    tuned = _put_together(experiment, tuned, dtype, ranks)
-    if not ranks.is_first:
-        return None
-    _save(tuned, tokenizer, experiment.model.name_or_path, folder / tuned.name)
-    return training_card(job, tuned, state, features, setting, folder).model_copy(update={"estimate": expected})
+    with PeakMemory(case.device) as peak:  # what was imported and played through before is not the run's
+        with memory_told(expected, experiment, partial(intact, folder / "checkpoints")):
+            tuned, setting = ready_to_train(job, case, *data, made_with, ranks)
+            if expected and setting.packed != expected.packed:
+                expected = _expected(job, case, *data, setting.packed)
+            if expected and ranks.is_first:
+                write_text(folder / "estimate.json", expected.model_dump_json(indent=2) + "\n")
+            predictor = Predictor("validation", tuned.model, template, case.device, case.dtype)
+            validate = task_validator(job, dataset, predictor, ranks)
+            state = train(tuned, *data, experiment.training, setting, folder, job.progress, validate)
+        tuned = _put_together(experiment, tuned, case.dtype, ranks)
+        if not ranks.is_first:
+            return None
+        _save(tuned, tokenizer, experiment.model.name_or_path, folder / tuned.name)
+    measured = {"estimate": expected, "peak_memory": peak.bytes, "memory_measure": peak.measure}
+    return training_card(job, tuned, state, data[0], setting, folder).model_copy(update=measured)
 
 
-def load_to_tune(experiment: Experiment, device: torch.device, dtype: torch.dtype, attention: str) -> tuple[Any, Any]:
-    """The model that is tuned, fit to be, and its tokenizer. One of few bits is on its device already."""
+def _read(
+    job: Job, dataset: Path, folder: Path, template: Template, ranks: Ranks
+) -> tuple[list[Feature], list[Feature]]:
+    """What to train on, and what to validate with; the first process leaves word of what is left out."""
+    ledger = Ledger()
+    features, validation = training_features(job, dataset, template, ledger)
+    tell_unwatched(job, dataset, validation)
+    if ranks.is_first:
+        write_text(folder / "experiment.yaml", to_yaml(with_data_files(job.experiment, job.base)))
+        write_ledger(folder, ledger.entries)
+    return features, validation
+
+
+def ready_to_train(
+    job: Job,
+    case: Case,
+    features: Sequence[Feature],
+    validation: Sequence[Feature],
+    made_with: Mapping[str, Any] | None = None,
+    ranks: Ranks = ALONE,
+) -> tuple[TunedModel, Setting]:
+    """The model with its weights, its method applied, packed and compiled as the experiment wants; and its setting.
+
+    Raises:
+        InstructGLMError: it cannot be had so.
+    """
+    experiment = job.experiment
+    attention = choose_attention(experiment.model.attn_implementation, case.device, experiment.data.max_length)
+    model = _load_to_tune(experiment, case.device, case.dtype, attention)
+    tuned = _tuned(experiment, model, case.dtype)
+    packed = _pack_rows(job, tuned, [*features, *validation], case.device, case.dtype, attention)
+    setting = Setting(case.device, case.dtype, case.pad_id, case.seed, packed, made_with or {}, ranks)
+    if experiment.training.torch_compile:
+        job.progress.say("compiling the layers, and trying them out")
+        compile_layers(tuned, features, setting)
+    return tuned, setting
+
+
+def _load_to_tune(experiment: Experiment, device: torch.device, dtype: torch.dtype, attention: str) -> Any:
+    """The model that is tuned, fit to be, on its device."""
     few_bits = loading_in_few_bits(experiment.model.quantization_config, dtype, device)
     told = few_bits or {"dtype": loading_dtype_of(experiment, dtype)}
-    model, tokenizer = load(experiment.model.name_or_path, attn_implementation=attention, **told)
+    model, _ = load(experiment.model.name_or_path, attn_implementation=attention, **told)
     require_finite(model, experiment.model.name_or_path)
-    require_window(model, experiment.data.max_length)
-    return model, tokenizer
+    return model if few_bits else model.to(device)
 
 
 def _tuned(experiment: Experiment, model: Any, dtype: torch.dtype) -> TunedModel:
@@ -130,19 +155,9 @@ def _put_together(experiment: Experiment, tuned: TunedModel, dtype: torch.dtype,
 
 
 def _expected(
-    job: Job,
-    case: Case,
-    features: Sequence[Feature],
-    validation: Sequence[Feature],
-    ranks: Ranks,
-    packed: bool | None = None,
+    job: Job, case: Case, features: Sequence[Feature], validation: Sequence[Feature], packed: bool | None = None
 ) -> Estimate | None:
-    """What the run will take; a run is not stopped by what cannot be told of it.
-
-    What weights take that are parted among processes is not told.
-    """
-    if ranks.world_size > 1 and ranks.strategy == "fsdp":
-        return None
+    """What the run will take; a run is not stopped by what cannot be told of it."""
     try:
         told = estimate(case, features, validation, packed=packed)
         if told.memory.total is not None and told.memory.total > told.device_memory:
@@ -156,7 +171,7 @@ def _expected(
         return None
 
 
-def pack_rows(
+def _pack_rows(
     job: Job,
     tuned: TunedModel,
     features: Sequence[Feature],

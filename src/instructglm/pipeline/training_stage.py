@@ -14,9 +14,10 @@ from instructglm.data.dataset import read_manifest
 from instructglm.models.hardware import choose_attention, choose_device, choose_dtype, num_devices
 from instructglm.models.loading import model_fingerprint
 from instructglm.pipeline.job import Job
-from instructglm.pipeline.rank import train_in_processes
+from instructglm.pipeline.processes import train_in_processes
 from instructglm.pipeline.run_manifest import has_manifest
 from instructglm.pipeline.training_run import train_into
+from instructglm.pipeline.waiting import beside, tell_of_waiting
 from instructglm.training.distributed.fleet import Fleet, fleet_of
 
 _VERSION = 5  # of what the same settings lead to; raise it when training changes
@@ -45,11 +46,11 @@ def help_train_run(job: Job, dataset: Path) -> None:
     fleet = _fleet(job)
     inputs = _inputs(job, dataset, fleet)
     final = job.workspace.run(job.experiment.name, content_hash(inputs))
-    if final.exists() or has_manifest(_beside(final)):
+    if final.exists() or has_manifest(beside(final)):
         job.skip(final)
     else:
         job.progress.say(f"node {fleet.node_rank} of {fleet.nodes} trains with the others; node 0 tells how far it is")
-        _train(job, dataset, _beside(final), content_hash(inputs), inputs, fleet)
+        _train(job, dataset, beside(final), content_hash(inputs), inputs, fleet)
 
 
 def _fleet(job: Job) -> Fleet:
@@ -67,29 +68,12 @@ def _fleet(job: Job) -> Fleet:
 
 def _make(job: Job, dataset: Path, final: Path, inputs: dict[str, Any], fleet: Fleet) -> None:
     """Train beside `final`. The manifest is written last: where it stands, only the renaming is left to do."""
-    partial = _beside(final)
-    _tell_of_others(job, partial)
+    partial = beside(final)
+    tell_of_waiting(job, final)
     if not has_manifest(partial):
         _train(job, dataset, partial, content_hash(inputs), inputs, fleet)
     remove(partial / "checkpoints")  # a finished run never goes on
     replace_folder(partial, final)
-
-
-def _tell_of_others(job: Job, partial: Path) -> None:
-    """Who changes data or settings after an interruption gets another run, and should know of the one that waits."""
-    if partial.exists():
-        return
-    for other in sorted(partial.parent.glob(f"{job.experiment.name}-*.partial")):
-        steps = sorted((other / "checkpoints").glob("step-*"))
-        if steps:
-            job.progress.say(
-                f"this is a new run: the data, the model or a setting differ from those of {other.name}, which was "
-                f"interrupted at step {int(steps[-1].name.removeprefix('step-'))}"
-            )
-
-
-def _beside(final: Path) -> Path:
-    return final.with_name(f"{final.name}.partial")
 
 
 def _train(job: Job, dataset: Path, folder: Path, digest: str, inputs: dict[str, Any], fleet: Fleet) -> None:

@@ -10,13 +10,15 @@ from instructglm.core.records import Record
 class MemoryEstimate(Record):
     """Bytes on the device, at the largest of a run. None: not known, and `missing` says why.
 
-    What a process holds before it loads a model (the interpreter, libraries, the
-    accelerator's context) and what is lost between allocations are not in it.
+    Of several processes, those of one. What a process holds before it loads a
+    model (the interpreter, libraries, the accelerator's context) and what is
+    lost between allocations are not in it.
     """
 
     weights: int
     """All of them, in the dtypes in which they are trained: float32 for those that move."""
     gradients: int
+    """With DDP twice: as they are, and as they are sent."""
     optimizer: int
     activations: int | None
     """What the layers keep for the way back; with gradient checkpointing, only what goes into each of them."""
@@ -68,7 +70,10 @@ class Estimate(Record):
     device_memory: int
     """Bytes of the device; of a CPU, the machine's or the container's."""
     device_memory_available: int
-    """Bytes that nobody had taken when this was made."""
+    """Bytes that nobody had taken when this was made. Of a CPU, both are what is each process's share."""
+    strategy: Literal["ddp", "fsdp"] | None = None
+    """How several processes train together; None where there is one."""
+    num_processes: int = 1
     workload: Workload | None
     missing: dict[str, str]
     """What could not be told, and why."""

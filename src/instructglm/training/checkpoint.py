@@ -96,6 +96,11 @@ def load_best(folder: Path, step: int) -> dict[str, torch.Tensor]:
     return _load(folder / f"best-{step:08d}" / _WEIGHTS)
 
 
+def intact(folder: Path) -> str:
+    """What an error can say of a run's checkpoints that is no loss; nothing where there is none yet."""
+    return "The last checkpoint is intact." if _steps(folder) else ""
+
+
 def resume(
     folder: Path,
     tuned: TunedModel,

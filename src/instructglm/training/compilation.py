@@ -15,7 +15,7 @@ from instructglm.tuning import TunedModel, decoder_layers
 
 _NUM_TRIED = 2  # prompts
 _OF_THE_LOSS = {torch.float32: 1e-3, torch.bfloat16: 0.05}
-_OF_THE_GRADIENTS = {torch.float32: 1e-2, torch.bfloat16: 0.2}  # of their norm: rounding adds up from layer to layer
+_OF_THE_GRADIENTS = {torch.float32: 1e-2, torch.bfloat16: 0.1}  # of their norm: rounding adds up from layer to layer
 _Outcome = tuple[float, torch.Tensor]
 
 

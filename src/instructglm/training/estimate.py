@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,6 +18,7 @@ from instructglm.data.templates import Encoded
 from instructglm.models.memory import device_memory
 from instructglm.models.quantization import bytes_in_few_bits, weights_in_few_bits
 from instructglm.report.estimate import Estimate, MemoryEstimate
+from instructglm.training.distributed.fleet import Fleet
 from instructglm.training.optimizer_bytes import optimizer_bytes
 from instructglm.training.packing import exchange_attention
 from instructglm.training.rehearsal import PassMemory, rehearse
@@ -24,6 +26,7 @@ from instructglm.training.workload import largest_batch, largest_validation_batc
 from instructglm.tuning import METHODS, TunedModel
 
 _ANY_ID = 7  # stands for a token where there are no data
+_WHOLE_LAYERS = "beside the parts, fsdp holds the layers that are being computed as a whole, with their gradients"
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,22 @@ class Case:
     max_length: int
     may_be_packed: bool
     """Whether the settings let rows be packed, where the model can."""
+    fleet: Fleet = field(default_factory=Fleet)
+    """The processes that train together; what is told is of one of them."""
+
+    @property
+    def num_processes(self) -> int:
+        return self.fleet.world_size
+
+    @property
+    def parted(self) -> bool:
+        """Whether each process has a part of the weights only."""
+        return self.num_processes > 1 and self.fleet.strategy == "fsdp"
+
+    @property
+    def sent(self) -> bool:
+        """Whether gradients have a copy, in which they go to the other processes."""
+        return self.num_processes > 1 and self.fleet.strategy == "ddp"
 
 
 def estimate(
@@ -72,8 +91,11 @@ def estimate(
     weights, packed, passed = _rehearsed(case, rows, watched, packed)
     if isinstance(passed, str):
         missing["memory.activations"] = f"a pass cannot be played through without numbers: {passed}"
-    batch = largest_batch(rows, case.training, case.pad_id, packed=packed)
+    if case.parted:
+        missing["memory.step"] = _WHOLE_LAYERS
+    batch = largest_batch(rows, case.training, case.pad_id, packed=packed, num_processes=case.num_processes)
     memory = device_memory(case.device)
+    sharers = case.fleet.processes if case.device.type == "cpu" else 1
     return Estimate(
         method=case.tuning.method,
         dtype=str(case.dtype).removeprefix("torch."),
@@ -82,10 +104,12 @@ def estimate(
         packed=packed,
         num_rows=batch.input_ids.shape[0],
         num_row_tokens=batch.input_ids.shape[1],
-        memory=_memory(weights, None if isinstance(passed, str) else passed),
+        memory=_memory(weights, None if isinstance(passed, str) else passed, told_together=not case.parted),
         device=case.device.type,
-        device_memory=memory.total,
-        device_memory_available=memory.available,
+        device_memory=memory.total // sharers,
+        device_memory_available=memory.available // sharers,
+        strategy=case.fleet.strategy if case.num_processes > 1 else None,
+        num_processes=case.num_processes,
         workload=workload(features, case.training, case.seed, packed=packed) if features else None,
         missing=missing,
     )
@@ -118,7 +142,7 @@ def _pass(
     case: Case, tuned: TunedModel, rows: Sequence[Feature], watched: Sequence[Feature], packed: bool
 ) -> PassMemory | str:
     """The largest pass, after which `tuned` is of no use; or why it cannot be played: the run is no worse for it."""
-    batch = largest_batch(rows, case.training, case.pad_id, packed=packed)
+    batch = largest_batch(rows, case.training, case.pad_id, packed=packed, num_processes=case.num_processes)
     validation = largest_validation_batch(watched, case.training, case.pad_id, packed=packed)
     checkpointing = case.training.gradient_checkpointing
     if checkpointing and tuned.against_checkpointing:
@@ -153,25 +177,25 @@ class _Weights:
     num_parameters: int
     weights: int
     gradients: int
+    sent: int
     optimizer: int
     loading: int
 
     @property
     def standing(self) -> int:
-        return self.weights + self.gradients + self.optimizer
+        return self.weights + self.gradients + self.sent + self.optimizer
 
     @classmethod
     def of(cls, tuned: TunedModel, case: Case, few_bits: set[int]) -> _Weights:
         """`few_bits` are the ids of weights that will be quantized."""
         weights, loading = _standing_and_loading(tuned, case, few_bits)
-        return cls(
-            tuned.num_trainable(),
-            tuned.num_parameters(),
-            weights,
-            _num_bytes(tuned.trainable().values()),
-            optimizer_bytes(tuned, case.training),
-            loading,
-        )
+        gradients, optimizer = _num_bytes(tuned.trainable().values()), optimizer_bytes(tuned, case.training)
+        if case.parted:
+            part = _num_bytes(tuned.trainable().values(), case.num_processes)
+            weights = _num_bytes(tuned.model.parameters(), case.num_processes) + _num_bytes(tuned.model.buffers())
+            gradients, optimizer = part, round(optimizer * part / gradients)
+        sent = gradients if case.sent else 0
+        return cls(tuned.num_trainable(), tuned.num_parameters(), weights, gradients, sent, optimizer, loading)
 
 
 def _standing_and_loading(tuned: TunedModel, case: Case, few_bits: set[int]) -> tuple[int, int]:
@@ -185,16 +209,22 @@ def _standing_and_loading(tuned: TunedModel, case: Case, few_bits: set[int]) -> 
     return weights, weights + max(quantized, default=0) * case.dtype.itemsize
 
 
-def _num_bytes(tensors: Iterable[torch.Tensor]) -> int:
-    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+def _num_bytes(tensors: Iterable[torch.Tensor], num_processes: int = 1) -> int:
+    """Of the tensors; or of what the first of several processes has of their rows, which is the most."""
+    rows = ((tensor, len(tensor) if tensor.ndim else 1) for tensor in tensors)
+    return sum(
+        math.ceil(number / num_processes) * (tensor.numel() // max(number, 1)) * tensor.element_size()
+        for tensor, number in rows
+    )
 
 
-def _memory(of: _Weights, passed: PassMemory | None) -> MemoryEstimate:
-    step = None if passed is None else of.standing + passed.activations + passed.logits + passed.backward
-    validation = None if passed is None else of.weights + of.optimizer + passed.validation
+def _memory(of: _Weights, passed: PassMemory | None, *, told_together: bool) -> MemoryEstimate:
+    known = passed if told_together else None
+    step = None if known is None else of.standing + known.activations + known.logits + known.backward
+    validation = None if known is None else of.weights + of.sent + of.optimizer + known.validation
     return MemoryEstimate(
         weights=of.weights,
-        gradients=of.gradients,
+        gradients=of.gradients + of.sent,
         optimizer=of.optimizer,
         activations=None if passed is None else passed.activations,
         logits=None if passed is None else passed.logits,

@@ -12,11 +12,20 @@ import torch
 from torch.nn.utils import clip_grad_norm_
 
 from instructglm.config.training import TrainingSettings
+from instructglm.core.errors import RunError
 from instructglm.core.progress import Bar, Progress
 from instructglm.core.seeds import derived_seed
 from instructglm.data.features import Feature
 from instructglm.training import sanity
-from instructglm.training.checkpoint import RunState, SaveClock, load_best, resume, save_best, save_checkpoint
+from instructglm.training.checkpoint import (
+    RunState,
+    SaveClock,
+    intact,
+    load_best,
+    resume,
+    save_best,
+    save_checkpoint,
+)
 from instructglm.training.interrupt import deferred_interrupt
 from instructglm.training.metrics_log import MetricsLog, SilentLog
 from instructglm.training.monitor import Check, steps_between_checks
@@ -54,7 +63,11 @@ def train(
         RunError: what is trained is no longer sane (`sanity`), or the run began with other data or settings.
         KeyboardInterrupt: after the step in progress and its checkpoint.
     """
-    return _Run(tuned, train_features, validation_features, settings, setting, folder, progress, validate).go()
+    run = _Run(tuned, train_features, validation_features, settings, setting, folder, progress, validate)
+    try:
+        return run.go()
+    except RunError as error:
+        raise RunError(*error.faults, hint=f"{error.hint} {intact(run.checkpoints)}".rstrip()) from error
 
 
 class _Run:
@@ -198,9 +211,7 @@ class _Run:
 
     def _task_metrics(self) -> dict[str, tuple[float, int]]:
         """Those that the first process found: all decide by the same figures."""
-        found = task_metrics(self.tuned.model, self.validate) if self.validate else {}
-        agreed = self.ranks.gather(*[number for pair in found.values() for number in pair])[0]
-        return {name: (agreed[2 * place], int(agreed[2 * place + 1])) for place, name in enumerate(found)}
+        return self.ranks.of_first(task_metrics(self.tuned.model, self.validate)) if self.validate else {}
 
     def _made_with(self, validation_features: Sequence[Feature]) -> dict[str, Any]:
         setting = self.setting

@@ -15,7 +15,7 @@ from instructglm.training.batches import Batch, micro_batches
 from instructglm.training.distributed.engines import engage, gradients_stay
 from instructglm.training.loss import StepLoss, arithmetic, has_plain_head, weighted_count
 from instructglm.training.setting import Setting
-from instructglm.training.workload import passes
+from instructglm.training.workload import dealt, passes
 from instructglm.tuning import TunedModel
 
 
@@ -49,10 +49,9 @@ class Passes:
         self._loss = engage(self._loss, self._ranks, setting.device, lambda: self._nats(self._idle))
 
     def share(self, chosen: Sequence[Feature]) -> list[Batch]:
-        """What of a step's prompts is this process's: longest first, so that all have about as much to do."""
-        if self._ranks.world_size > 1:
-            chosen = self._ranks.share(sorted(chosen, key=lambda feature: feature.num_tokens, reverse=True))
-        return passes(chosen, self._settings, self._setting.pad_id, packed=self._setting.packed)
+        """The passes over what of a step's prompts is this process's."""
+        mine = dealt(chosen, self._ranks)
+        return passes(mine, self._settings, self._setting.pad_id, packed=self._setting.packed)
 
     def weight(self, batches: list[Batch]) -> float:
         """The sum of weights over trained tokens, of all processes."""

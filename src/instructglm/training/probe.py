@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 
@@ -16,25 +14,13 @@ from instructglm.core.progress import Progress
 from instructglm.data.features import Feature
 from instructglm.models.memory import PeakMemory, device_memory
 from instructglm.report.estimate import Probe
-from instructglm.training.batches import Batch
-from instructglm.training.loss import arithmetic, has_plain_head, weighted_count, weighted_nats
 from instructglm.training.monitor import num_checks
-from instructglm.training.optimizers import make_optimizer
-from instructglm.training.plan import make_plan
 from instructglm.training.setting import Setting
-from instructglm.training.workload import (
-    largest_batch,
-    longest_alone,
-    longest_step,
-    most_sequences,
-    passes,
-    validation_passes,
-    workload,
-)
+from instructglm.training.trial import Limit, Trial
+from instructglm.training.workload import largest_batch, longest_alone, longest_step, most_sequences, workload
 from instructglm.tuning import TunedModel
 
 _TIMED_STEPS = 3
-_TIMED_VALIDATION = 4  # batches
 MOST = 0.8
 """The share of a machine's free memory that is taken: beyond it, the machine might begin to swap."""
 
@@ -55,7 +41,7 @@ def probe(
         OutOfMemoryError: likewise, on an accelerator.
     """
     limit = _Limit.of(train_features, settings, packed=setting.packed)
-    trial = _Trial(tuned, train_features, settings, setting, limit.name)
+    trial = Trial(tuned, train_features, settings, setting, limit.name)
     fitting = _Fitting(trial, peak)
     trial.step(longest_step(train_features, settings), limit.first)  # the optimizer's state is there from now on
     progress.say(f"probe: looking for the largest {limit.name}")
@@ -66,7 +52,7 @@ def probe(
     progress.say(f"probe: {_TIMED_STEPS} steps at {limit.name} {size}")
     if settings.eval_metrics and validation_features:
         progress.say("probe: the time of the task metrics (training.eval_metrics) is not measured, and not counted")
-    tokens, seconds = trial.timed_steps(size)
+    tokens, seconds = trial.timed_steps(_TIMED_STEPS, size)
     whole = workload(train_features, settings, setting.seed, packed=setting.packed)
     return Probe(
         setting=limit.name,
@@ -82,14 +68,11 @@ def probe(
     )
 
 
-_Name = Literal["micro_batch_size", "tokens_per_micro_batch"]
-
-
 @dataclass(frozen=True)
 class _Limit:
     """The setting that limits a forward pass, and between what its value is looked for."""
 
-    name: _Name
+    name: Limit
     first: int
     """With which every pass is as small as it can be."""
     wanted: int
@@ -132,7 +115,7 @@ def largest_that_fits(fits: Callable[[int], bool], wanted: int, bound: int, firs
 class _Fitting:
     """Whether the largest pass of a size fits: an accelerator is asked, of a CPU it is foreseen from smaller sizes."""
 
-    def __init__(self, trial: _Trial, peak: PeakMemory) -> None:
+    def __init__(self, trial: Trial, peak: PeakMemory) -> None:
         self.peaks: dict[int, int] = {}
         """Size -> bytes at most so far, when it had been tried."""
         self._trial, self._peak = trial, peak
@@ -160,100 +143,3 @@ class _Fitting:
 
     def _grown(self) -> int:
         return max(self._peak.bytes - self._start, 1)
-
-
-class _Trial:
-    """A model in training that keeps nothing of it."""
-
-    def __init__(
-        self,
-        tuned: TunedModel,
-        features: Sequence[Feature],
-        settings: TrainingSettings,
-        setting: Setting,
-        limit: _Name,
-    ) -> None:
-        self.setting, self._limit = setting, limit
-        self._tuned, self._features, self._settings = tuned, features, settings
-        if settings.gradient_checkpointing:
-            tuned.checkpoint_gradients()
-        self._optimizer = make_optimizer(tuned, settings)
-        self._plan = make_plan([feature.num_tokens for feature in features], settings, setting.seed)
-        tuned.model.eval()
-        with arithmetic(setting.device, setting.dtype):
-            shortest = self._batches([min(features, key=lambda feature: feature.num_tokens)], 1)[0]
-            self._plain_head = has_plain_head(tuned.model, shortest.to(setting.device))
-
-    def step(self, features: Sequence[Feature], size: int) -> int:
-        """One optimizer step as in training; the tokens it read."""
-        batches = self._batches(features, size)
-        total = weighted_count(batches)
-        self._tuned.model.train()
-        for batch in batches:
-            self._backward(batch, total)
-        torch.nn.utils.clip_grad_norm_(self._tuned.trainable().values(), self._settings.max_grad_norm)
-        self._optimizer.step()
-        self._optimizer.zero_grad(set_to_none=True)
-        return sum(batch.num_tokens() for batch in batches)
-
-    def timed_steps(self, size: int) -> tuple[int, float]:
-        """Tokens and seconds of the run's first steps, after one that is not timed."""
-        steps = [self._features_of(step) for step in range(_TIMED_STEPS)]
-        self.step(steps[0], size)
-        self._settle()
-        started = time.perf_counter()
-        tokens = sum(self.step(features, size) for features in steps)
-        self._settle()
-        return tokens, time.perf_counter() - started
-
-    def largest_pass(self, size: int) -> None:
-        """Forward and backward over the largest batch of this size, with all gradients there."""
-        self._tuned.model.train()
-        for weight in self._tuned.trainable().values():
-            weight.grad = torch.zeros_like(weight)
-        self._backward(self.largest(size), 1.0)
-        self._optimizer.zero_grad(set_to_none=True)
-
-    def largest(self, size: int) -> Batch:
-        """The largest batch of this size that may come."""
-        return largest_batch(self._features, self._limited(size), self.setting.pad_id, packed=self.setting.packed)
-
-    def give_up(self) -> None:
-        """Have an accelerator's memory back."""
-        self._optimizer.zero_grad(set_to_none=True)
-        torch.cuda.empty_cache()
-
-    def validation_seconds(self, features: Sequence[Feature]) -> float:
-        """Of one check, from some of its batches."""
-        batches = validation_passes(features, self._settings, self.setting.pad_id, packed=self.setting.packed)
-        some = batches[:_TIMED_VALIDATION]
-        self._tuned.model.eval()
-        started = time.perf_counter()
-        with torch.no_grad():
-            for batch in some:
-                self._nats(batch).item()
-        seconds = time.perf_counter() - started
-        read = sum(batch.num_tokens() for batch in some)
-        return seconds / read * sum(batch.num_tokens() for batch in batches) if read else 0.0
-
-    def _features_of(self, step: int) -> list[Feature]:
-        return [self._features[index] for index in self._plan.indices(step % self._plan.num_steps)]
-
-    def _batches(self, features: Sequence[Feature], size: int) -> list[Batch]:
-        return passes(features, self._limited(size), self.setting.pad_id, packed=self.setting.packed)
-
-    def _limited(self, size: int) -> TrainingSettings:
-        return self._settings.model_copy(update={self._limit: size})
-
-    def _nats(self, batch: Batch) -> torch.Tensor:
-        with arithmetic(self.setting.device, self.setting.dtype):
-            return weighted_nats(self._tuned.model, batch.to(self.setting.device), plain_head=self._plain_head)
-
-    def _backward(self, batch: Batch, total: float) -> None:
-        loss = self._nats(batch) / total
-        loss.item()  # as training waits for it
-        loss.backward()  # type: ignore[no-untyped-call]
-
-    def _settle(self) -> None:
-        if self.setting.device.type == "cuda":
-            torch.cuda.synchronize(self.setting.device)

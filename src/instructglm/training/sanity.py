@@ -11,7 +11,7 @@ import torch
 from instructglm.core.errors import RunError
 from instructglm.tuning.shards import part_here
 
-_LOWER = "Lower training.learning_rate, or set model.dtype to float32. The last checkpoint is intact."
+_LOWER = "Lower training.learning_rate, or set model.dtype to float32."
 _OWN_WEIGHTS = (
     "Nothing has moved yet: the model's own weights give this. Try model.dtype float32, or another copy of it."
 )

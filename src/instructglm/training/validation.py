@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 Validate = Callable[[], dict[str, tuple[float, int]]]
-"""The task metrics of the weights as they are, by name: each with the number of items that it is of."""
+"""The task metrics of the weights as they are, by name: each with the number of items that it is of. Of several
+processes, the first has them."""
 
 
 def task_metrics(model: nn.Module, validate: Validate) -> dict[str, tuple[float, int]]:

@@ -10,6 +10,7 @@ from instructglm.data.features import Feature
 from instructglm.data.templates import IGNORE_INDEX
 from instructglm.report.estimate import Workload
 from instructglm.training.batches import Batch, micro_batches
+from instructglm.training.distributed.ranks import Ranks
 from instructglm.training.plan import make_plan
 
 
@@ -50,6 +51,13 @@ def passes(features: Sequence[Feature], settings: TrainingSettings, pad_id: int,
     )
 
 
+def dealt(features: Sequence[Feature], ranks: Ranks) -> Sequence[Feature]:
+    """What of a step's prompts is a process's: longest first, so that all have about as much to do."""
+    if ranks.world_size == 1:
+        return features
+    return ranks.share(sorted(features, key=lambda feature: feature.num_tokens, reverse=True))
+
+
 def validation_passes(
     features: Sequence[Feature], settings: TrainingSettings, pad_id: int, *, packed: bool
 ) -> list[Batch]:
@@ -63,23 +71,20 @@ def validation_size(settings: TrainingSettings) -> int | None:
     return settings.micro_batch_size and _VALIDATION_FACTOR * settings.micro_batch_size
 
 
-def largest_batch(features: Sequence[Feature], settings: TrainingSettings, pad_id: int, *, packed: bool) -> Batch:
+def largest_batch(
+    features: Sequence[Feature], settings: TrainingSettings, pad_id: int, *, packed: bool, num_processes: int = 1
+) -> Batch:
     """The largest forward pass that may come: of a step of the longest prompts, whatever the order brings together.
 
     Where prompts have unequal lengths or numbers of outputs, some other mixture of them may fill a pass a little
-    better.
+    better. Of several processes, it is a pass of the first: it is dealt the longest.
     """
+    first = Ranks(0, num_processes)
     rooms = [_room_of_a_step(settings)]
     if packed:  # a row that is full to its limit
-        rooms.append(min(rooms[0], settings.tokens_per_micro_batch))
-    batches = [
-        batch
-        for order in _LONG
-        for room in rooms
-        for batch in passes(
-            _filling(sorted(features, key=order, reverse=True), settings, room), settings, pad_id, packed=packed
-        )
-    ]
+        rooms.append(min(rooms[0], num_processes * settings.tokens_per_micro_batch))
+    steps = [_filling(sorted(features, key=order, reverse=True), settings, room) for order in _LONG for room in rooms]
+    batches = [batch for step in steps for batch in passes(dealt(step, first), settings, pad_id, packed=packed)]
     return max(batches, key=_numel)
 
 

@@ -9,12 +9,15 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import nn
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from instructglm.config.tuning import LoraTuning
 from instructglm.core.errors import ModelError
 from instructglm.core.seeds import derived_seed
 from instructglm.tuning.lora_product import fuse_products
 from instructglm.tuning.method import TunedModel, settle_dtypes
+
+_LINEAR = (nn.Linear, Conv1D)  # GPT-2's layers have their weights the other way round
 
 
 def apply_lora(model: PreTrainedModel, settings: LoraTuning, *, dtype: torch.dtype, seed: int) -> TunedModel:
@@ -33,6 +36,7 @@ def apply_lora(model: PreTrainedModel, settings: LoraTuning, *, dtype: torch.dty
         target_modules=_targets(model, settings),
         use_rslora=settings.use_rslora,
         use_dora=settings.use_dora,
+        fan_in_fan_out=any(isinstance(module, Conv1D) for module in model.modules()),
         task_type="CAUSAL_LM",
     )
     with torch.random.fork_rng():
@@ -50,7 +54,7 @@ def _drawn_in_float32(model: PreTrainedModel, config: LoraConfig) -> Iterator[No
 
     DoRA looks at the numbers in them, and has the weights themselves.
     """
-    linear = [] if config.use_dora else [module for module in model.modules() if isinstance(module, nn.Linear)]
+    linear = [] if config.use_dora else [module for module in model.modules() if isinstance(module, _LINEAR)]
     weights = {module.weight: module.weight.data for module in linear if module.weight.is_floating_point()}
     for weight, data in weights.items():
         weight.data = data.new_zeros((), dtype=torch.float32).expand(data.shape)
@@ -70,7 +74,7 @@ def _targets(model: PreTrainedModel, settings: LoraTuning) -> str | list[str]:
     if settings.targets == "all-linear":
         return "all-linear"
     targets = [settings.targets] if isinstance(settings.targets, str) else settings.targets
-    linear = {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, nn.Linear)}
+    linear = {name.rsplit(".", 1)[-1] for name, module in model.named_modules() if isinstance(module, _LINEAR)}
     unknown = sorted(set(targets) - linear)
     if unknown:
         raise ModelError(

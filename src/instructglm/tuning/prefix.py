@@ -37,6 +37,11 @@ def apply_prefix(model: PreTrainedModel, settings: PrefixTuning, *, dtype: torch
         return _in_the_cache(model, settings, dtype)
 
 
+def num_positions(model: PreTrainedModel, settings: PrefixTuning) -> int:
+    """How many tokens of the model's window a prefix takes: none where it is inside, and has no positions."""
+    return 0 if isinstance(model, ChatGLMForCausalLM) else settings.num_virtual_tokens
+
+
 def _inside(model: ChatGLMForCausalLM, settings: PrefixTuning, dtype: torch.dtype) -> TunedModel:
     if model.transformer.prefix_encoder is not None:
         raise ModelError(

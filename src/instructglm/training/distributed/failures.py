@@ -9,7 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -52,16 +52,20 @@ def _is_of_another(error: Exception) -> bool:
 def _leave(message: str, **more: Any) -> None:
     if _FILE in os.environ:
         record = {"message": message, "timestamp": int(time.time()), **more}
-        Path(os.environ[_FILE]).write_text(json.dumps(record), encoding="utf-8")
+        with suppress(FileNotFoundError):  # the launcher has gone, and tidied up
+            Path(os.environ[_FILE]).write_text(json.dumps(record), encoding="utf-8")
 
 
-def raise_first(failures: Mapping[int, ProcessFailure], world_size: int, logs: Mapping[int, str]) -> None:
+def raise_first(
+    failures: Mapping[int, ProcessFailure], world_size: int, logs: Mapping[int, str], kept: str = ""
+) -> None:
     """Raise what the process that failed first has failed of.
 
     Args:
         failures: by rank, in the order in which they were found.
         world_size: of the run.
         logs: by rank, where the standard error of those lies that do not write to the terminal.
+        kept: what is not lost; nothing where there is nothing yet to go on from.
 
     Raises:
         InstructGLMError: as it was raised there.
@@ -78,7 +82,9 @@ def raise_first(failures: Mapping[int, ProcessFailure], world_size: int, logs: M
         raise getattr(errors, left["kind"])(*left["faults"], hint=left["hint"])
     said = left["message"] if failure.exitcode == 1 and "timestamp" in left else _tail(logs.get(rank))
     lines = [f"  {line}" for line in said.splitlines()[-_NUM_LINES:]]
-    raise RunError(f"process {rank} of {world_size} {_ended(failure.exitcode)}", *lines, hint=_hint(failure.exitcode))
+    raise RunError(
+        f"process {rank} of {world_size} {_ended(failure.exitcode)}", *lines, hint=_hint(failure.exitcode, kept)
+    )
 
 
 def _ended(code: int) -> str:
@@ -89,9 +95,10 @@ def _ended(code: int) -> str:
     return f"failed with exit code {code}; all others were stopped"
 
 
-def _hint(code: int) -> str:
+def _hint(code: int, kept: str) -> str:
     memory = " Where nobody killed it, memory had run out." if code == -signal.SIGKILL else ""
-    return f"The last checkpoint is intact: the same command goes on from there.{memory}"
+    again = f"{kept} The same command goes on from there." if kept else "There is no checkpoint yet to go on from."
+    return f"{again}{memory}"
 
 
 def _tail(log: str | None) -> str:

@@ -50,6 +50,14 @@ def fleet_of(settings: Distributed | None, kind: str, available: int) -> Fleet:
     return Fleet(settings.strategy, processes, settings.nodes, node_rank_of(settings), _rendezvous(settings))
 
 
+def fleet_wanted(settings: Distributed | None, kind: str, available: int) -> Fleet:
+    """The fleet that the settings ask for, whether or not it can be had here: to foretell what it takes."""
+    if settings is None:
+        return Fleet()
+    number = settings.processes if settings.processes != "auto" else available if kind == "cuda" else 1
+    return Fleet(settings.strategy, number, settings.nodes)
+
+
 def _processes(settings: Distributed, kind: str, available: int) -> int:
     wanted = settings.processes
     if wanted == "auto":

@@ -7,11 +7,12 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, SignalException, Std
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -21,12 +22,12 @@ from instructglm.core.errors import Terminated
 from instructglm.training.distributed.failures import raise_first
 from instructglm.training.distributed.fleet import Fleet
 
-_SIGNALS = ("SIGTERM", "SIGINT", "SIGHUP")
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _PATIENCE_S = "600"  # for the step in progress and its checkpoint, after a signal
 _FOR_NODES_S = 1800  # to wait until all of them are there
 
 
-def launch(fleet: Fleet, arguments: Sequence[str], run_id: str) -> None:
+def launch(fleet: Fleet, arguments: Sequence[str], run_id: str, kept: Callable[[], str] = str) -> None:
     """Run `python ARGUMENTS` in every process of this node until all have ended.
 
     The first process of the first node writes to this terminal. A signal
@@ -36,6 +37,7 @@ def launch(fleet: Fleet, arguments: Sequence[str], run_id: str) -> None:
         fleet: how many, and which node this is.
         arguments: what follows `python`; the environment tells each its rank.
         run_id: the same on all nodes, another for every run.
+        kept: tells, when one has failed, what is not lost.
 
     Raises:
         InstructGLMError: one of them failed; see `failures.raise_first`. The others are stopped.
@@ -46,10 +48,7 @@ def launch(fleet: Fleet, arguments: Sequence[str], run_id: str) -> None:
         try:
             elastic_launch(_config(fleet, run_id, logs), sys.executable)(*arguments)
         except ChildFailedError as error:
-            raise_first(error.failures, fleet.world_size, logs.by_rank())
-        except SignalException as error:
-            number = int(error.sigval)
-            raise (KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)) from error
+            raise_first(error.failures, fleet.world_size, logs.by_rank(), kept())
 
 
 class _Logs:
@@ -82,7 +81,7 @@ def _config(fleet: Fleet, run_id: str, logs: _Logs) -> LaunchConfig:
         "rdzv_endpoint": "localhost:0" if alone else fleet.rendezvous,
         "rdzv_configs": {"timeout": _FOR_NODES_S} if alone else {"timeout": _FOR_NODES_S, "rank": fleet.node_rank},
         "local_addr": "127.0.0.1" if alone else None,
-        "signals_to_handle": ",".join(_heeded()),
+        "signals_to_handle": ",".join(name for name in _heeded() if name != "SIGINT"),
     }
     known = {field.name for field in fields(LaunchConfig)}  # older ones always take all signals
     return LaunchConfig(**{name: value for name, value in options.items() if name in known})
@@ -93,15 +92,40 @@ def _heeded() -> list[str]:
     return [name for name in _SIGNALS if signal.getsignal(getattr(signal, name)) is not signal.SIG_IGN]
 
 
+class _CtrlC(SignalException):
+    """Ctrl-C on this terminal, of which the processes are told by SIGTERM.
+
+    An interpreter that only starts, or imports, would answer SIGINT with a
+    traceback; SIGTERM ends it without a word until it heeds signals.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("Ctrl-C", signal.SIGTERM)
+
+
 @contextmanager
 def _own_signals() -> Iterator[None]:
-    """Have the handlers back after the block: the launcher puts its own in their place and leaves them there."""
+    """Raise a signal that ends the block as the commands know it, and have the handlers back after it.
+
+    The launcher puts its own in their place and leaves them there.
+    """
     before = {name: signal.getsignal(getattr(signal, name)) for name in _SIGNALS}
     try:
+        if "SIGINT" in _heeded():
+            signal.signal(signal.SIGINT, _interrupt)
         yield
+    except _CtrlC as error:
+        raise KeyboardInterrupt from error
+    except SignalException as error:
+        number = int(error.sigval)
+        raise (KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)) from error
     finally:
         for name, handler in before.items():
             signal.signal(getattr(signal, name), handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise _CtrlC
 
 
 @contextmanager

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,22 +15,12 @@ from instructglm.core.errors import RunError
 from instructglm.training.distributed.fleet import Fleet
 from instructglm.training.distributed.ranks import Ranks
 
-_CHECK_EVERY_S = 0.2
-
 
 def heed_signals() -> None:
-    """Let what asks this process to end be tidied up after, and end with the process that started it."""
+    """Let what asks this process to end be tidied up after."""
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
-    threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
-
-
-def _end_with(parent: int) -> None:
-    """A launcher that was killed cannot say so, and nobody else would stop what it has started."""
-    while os.getppid() == parent:
-        time.sleep(_CHECK_EVERY_S)
-    os._exit(1)
 
 
 @contextmanager

@@ -61,6 +61,14 @@ class Ranks:
         distributed.gather_object(value, everyone)
         return [one for one in everyone or [] if one is not None]
 
+    def of_first(self, value: T) -> T:
+        """The value of the first process, in all."""
+        if self.world_size == 1:
+            return value
+        told = [value]
+        distributed.broadcast_object_list(told, src=0)
+        return told[0]
+
     def require_equal(self, **facts: float) -> None:
         """See that all processes are about to do the same.
 
