@@ -22,9 +22,11 @@ def codes(column: Column) -> tuple[tuple[Any, ...], Ints]:
     >>> names, numbers.tolist()
     (('a', 'b'), [1, 0, 1])
     """
-    if isinstance(column, np.ndarray) and column.dtype != object:
-        distinct, numbers = np.unique(column, return_inverse=True)
-        return tuple(distinct.tolist()), numbers.astype(np.int64)
+    if isinstance(column, np.ndarray):
+        if column.dtype.kind in "biuf":  # sorting numbers is faster than a dictionary of them, and texts the reverse
+            distinct, numbers = np.unique(column, return_inverse=True)
+            return tuple(distinct.tolist()), numbers.astype(np.int64)
+        column = column.tolist()
     first_seen: dict[Hashable, int] = {}
     rows = np.fromiter((first_seen.setdefault(name, len(first_seen)) for name in column), np.int64, len(column))
     order = _in_order(first_seen)
@@ -41,14 +43,7 @@ def _in_order(names: dict[Hashable, int]) -> list[Any]:
         return sorted(values, key=lambda name: (type(name).__name__, str(name)))
 
 
-def codes_within(column: Column, names: Sequence[Hashable], what: str) -> Ints:
-    """For each row the number of its name among `names`.
-
-    Raises:
-        ValueError: a row holds a name that is not among them.
-    """
-    number = {name: index for index, name in enumerate(names)}
-    unknown = sorted({repr(name) for name in column if name not in number})
-    if unknown:
-        raise ValueError(f"{what} {', '.join(unknown[:5])}: expected one of {', '.join(map(repr, names))}")
-    return np.fromiter((number[name] for name in column), np.int64, len(column))
+def last_of_each(keys: Ints) -> Ints:
+    """The row of the last occurrence of each key, in rising order of the keys."""
+    _, from_the_end = np.unique(keys[::-1], return_index=True)
+    return np.asarray(len(keys) - 1 - from_the_end)

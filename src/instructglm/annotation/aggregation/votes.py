@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from instructglm.annotation.columns import Column, Floats, Ints, codes
+from instructglm.annotation.columns import Column, Floats, Ints, codes, last_of_each
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Votes:
         names, label_codes = codes(label)
         if labels is not None:
             names, label_codes = _among(labels, names, label_codes)
-        last = _last_of_each(item_codes * len(people) + people_codes)
+        last = last_of_each(item_codes * len(people) + people_codes)
         return cls(items, people, names, item_codes[last], people_codes[last], label_codes[last])
 
     @property
@@ -122,9 +122,3 @@ def _among(labels: Column, names: tuple[Any, ...], label_codes: Ints) -> tuple[t
     if unknown:
         raise ValueError(f"labels {unknown[:5]} were given; expected one of {list(allowed)}")
     return allowed, np.array([allowed.index(name) for name in names], dtype=np.int64)[label_codes]
-
-
-def _last_of_each(keys: Ints) -> Ints:
-    """The row of the last occurrence of each key, in the order of the keys."""
-    _, from_the_end = np.unique(keys[::-1], return_index=True)
-    return np.asarray(len(keys) - 1 - from_the_end)
