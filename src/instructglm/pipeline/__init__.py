@@ -54,32 +54,26 @@ def help_train(experiment: Experiment, base: Path, out: Path, progress: Progress
     Raises:
         RunError: the first machine does not build the dataset.
     """
-    from instructglm.pipeline.estimate_case import require_room
     from instructglm.pipeline.training_stage import help_train_run
 
-    job = _job(experiment, base, out, progress, command)
-    require_room(job.experiment)
+    job = _training_job(experiment, base, out, progress, command)
     help_train_run(job, await_dataset(job))
 
 
 def train(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
     """The run folder, trained on the dataset, which is built first if need be."""
-    from instructglm.pipeline.estimate_case import require_room
     from instructglm.pipeline.training_stage import train_run
 
-    job = _job(experiment, base, out, progress, command)
-    require_room(job.experiment)
+    job = _training_job(experiment, base, out, progress, command)
     return train_run(job, build_dataset(job))
 
 
 def evaluate(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
     """The folder of predictions and scores of all models on the test split."""
-    from instructglm.pipeline.estimate_case import require_room
     from instructglm.pipeline.evaluation_stage import evaluate_run, require_evaluable
     from instructglm.pipeline.training_stage import train_run
 
-    job = _job(experiment, base, out, progress, command)
-    require_room(job.experiment)
+    job = _training_job(experiment, base, out, progress, command)
     dataset = build_dataset(job)
     require_evaluable(job, dataset)
     return evaluate_run(job, dataset, train_run(job, dataset))
@@ -95,13 +89,11 @@ def compare(experiment: Experiment, base: Path, out: Path, progress: Progress, c
 
 def report(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str = "") -> Path:
     """The path of the report's page; every stage before it is done first if need be."""
-    from instructglm.pipeline.estimate_case import require_room
     from instructglm.pipeline.evaluation_stage import evaluate_run, require_evaluable
     from instructglm.pipeline.report_stage import write_comparisons, write_whole_report
     from instructglm.pipeline.training_stage import train_run
 
-    job = _job(experiment, base, out, progress, command)
-    require_room(job.experiment)
+    job = _training_job(experiment, base, out, progress, command)
     dataset = build_dataset(job)
     require_evaluable(job, dataset)
     trained = train_run(job, dataset)
@@ -127,3 +119,12 @@ def preview(experiment: Experiment, base: Path, out: Path, n: int = 3) -> list[P
 def _job(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str) -> Job:
     base = base.resolve()
     return Job(with_model_folders(experiment, base), base, Workspace(out.resolve()), progress, command)
+
+
+def _training_job(experiment: Experiment, base: Path, out: Path, progress: Progress, command: str) -> Job:
+    """A job with a model that is to be trained: what it has no room to read is refused before anything is read."""
+    from instructglm.pipeline.estimate_case import require_room
+
+    job = _job(experiment, base, out, progress, command)
+    require_room(job.experiment)
+    return job
