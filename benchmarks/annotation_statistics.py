@@ -2,7 +2,7 @@
 
     python benchmarks/annotation_statistics.py [--data ../shared/data/crowd] [--parts agreement aggregation accuracy]
 
-Agreement: a project of `--items` items, each judged by ten of 100 people with one of five values, in 20 domains and two
+Agreement: a project of `--items` items, each judged by ten of 101 people with one of five values, in 20 domains and two
 rounds; every figure with its interval. Aggregation: processor seconds for 10,000 labels (2,000 items, 200 people, five
 values), the median of `--repeats`. Accuracy: the public sets in `--data`, one NAME.labels.csv (task,worker,label) and
 NAME.gold.csv (task,gold) each, in per cent of the items with a known answer, ties broken at random.
@@ -24,7 +24,7 @@ import numpy as np
 from instructglm.annotation.aggregation import MODELS, Votes
 from instructglm.annotation.agreement import Judgements, agreement_of_project
 
-NUM_PEOPLE, PER_ITEM, NUM_VALUES, NUM_DOMAINS = 100, 10, 5, 20
+NUM_PEOPLE, PER_ITEM, NUM_VALUES, NUM_DOMAINS = 101, 10, 5, 20  # a prime, so that steps of any length meet anew
 
 
 def main() -> None:
@@ -54,7 +54,8 @@ def made_up(num_items: int, num_people: int) -> dict[str, Any]:
     """People who know the answer in 50 to 95 of 100 cases and else guess; one judgement in twenty is a second one."""
     rng = np.random.default_rng(0)
     item = np.repeat(np.arange(num_items), PER_ITEM)
-    person = (rng.integers(num_people, size=num_items)[:, None] + 7 * np.arange(PER_ITEM)).ravel() % num_people
+    first, stride = rng.integers(num_people, size=num_items), rng.integers(1, num_people, size=num_items)
+    person = (first[:, None] + stride[:, None] * np.arange(PER_ITEM)).ravel() % num_people
     knows = rng.random(len(item)) < rng.uniform(0.5, 0.95, num_people)[person]
     truth = rng.integers(NUM_VALUES, size=num_items)
     value = np.where(knows, truth[item], rng.integers(NUM_VALUES, size=len(item)))

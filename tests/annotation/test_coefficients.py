@@ -61,6 +61,19 @@ def test_gwets_example():
     assert found == pytest.approx([0.81818, 0.76117, 0.77544], abs=5e-6)
 
 
+@pytest.mark.parametrize(
+    ("weights", "kappa", "ac"),
+    [("identity", 0.55923, 0.58895), ("linear", 0.59278, 0.70156), ("quadratic", 0.61617, 0.78166)],
+)
+def test_weights_count_as_in_gwets_book(weights, kappa, ac):
+    """The figures of irrCAC 0.4.4, a program after that book."""
+    ratings = [
+        [2, 2, 3, 2], [3] * 4, [3] * 4, [2] * 4, [1, 2, 3, 4], [4] * 4, [1, 1, 2, 1], [2] * 4, [5, 5, 4, 5], [1, 3, 3, 5],
+    ]  # fmt: skip
+    assert brief(fleiss_kappa, ratings, weights=weights).value == pytest.approx(kappa, abs=5e-6)
+    assert brief(gwet_ac, ratings, weights=weights).value == pytest.approx(ac, abs=6e-6)
+
+
 def test_fleiss_example():
     ratings = [[value for value, count in enumerate(row) for _ in range(count)] for row in FLEISS]
     found = brief(fleiss_kappa, ratings)

@@ -97,6 +97,13 @@ def test_two_people_are_compared_where_both_judged(rows):
             assert found[one, other].percent.num_items == len(shared)
 
 
+def test_of_many_pairs_those_with_most_in_common_can_be_asked_for():
+    rows = [("a", who, "A", "", 1) for who in "xyz"] + [(item, who, "B", "", 1) for item in "bc" for who in "xz"]
+    (most,) = agreement_of_pairs(judged(rows), rng(), max_pairs=1, num_draws=10)
+    assert (most.first, most.second, most.kappa.num_items) == ("x", "z", 3)
+    assert len(agreement_of_pairs(judged(rows), rng(), num_draws=10)) == 3
+
+
 @given(rows_of_a_project)
 @settings(max_examples=60)
 def test_a_person_against_the_others_counts_an_item_once(rows):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -72,10 +72,11 @@ def agreement_of_pairs(
     judgements: Judgements,
     rng: np.random.Generator,
     *,
+    max_pairs: int | None = None,
     num_draws: int = NUM_DRAWS,
     confidence: float = CONFIDENCE,
 ) -> tuple[PairAgreement, ...]:
-    """Every two annotators who judged an item in common."""
+    """Every two annotators who judged an item in common, or the `max_pairs` with most such items."""
     latest = judgements.latest
     names, distance = latest.annotators, _distance(judgements)
     pair, one, other, times = _pairs_within_items(latest)
@@ -90,7 +91,7 @@ def agreement_of_pairs(
                 confidence=confidence,
             ),
         )
-        for number, part in _runs(pair)
+        for number, part in _largest(list(_runs(pair)), times, max_pairs)
     )
 
 
@@ -165,6 +166,14 @@ def _runs(numbers: Ints) -> Iterator[tuple[int, slice]]:
     ends = np.append(starts, len(numbers))[1:]
     for number, start, end in zip(found.tolist(), starts.tolist(), ends.tolist(), strict=True):
         yield number, slice(start, end)
+
+
+def _largest(runs: list[tuple[int, slice]], times: Floats, max_runs: int | None) -> Sequence[tuple[int, slice]]:
+    """The runs that stand for most items, in their order; all of them with None."""
+    if max_runs is None or len(runs) <= max_runs:
+        return runs
+    sizes = np.array([times[part].sum() for _, part in runs])
+    return [runs[index] for index in np.sort(np.argsort(-sizes, kind="stable")[:max_runs])]
 
 
 def _distance(judgements: Judgements) -> Floats:

@@ -21,6 +21,7 @@ from instructglm.annotation.agreement.people import (
 from instructglm.core.records import Record
 
 _DRAWS_OF_PARTS = 200
+_MAX_PAIRS = 1000  # 300 people make 45,000, which nobody reads and which take half a minute
 _NUM_CONFUSIONS = 10
 
 
@@ -32,7 +33,8 @@ class _Intervals(TypedDict):
 class ProjectAgreement(Record):
     """Agreement as a whole, by domain and round, of every annotator and of every two, and of people with themselves.
 
-    `with_self` is empty where nobody saw an item in two rounds. `confusions` names the most frequent ones.
+    `with_self` is empty where nobody saw an item in two rounds. `pairs` holds the 1,000 with most items in common,
+    `confusions` the ten most frequent; `agreement_of_pairs` and the function `confusions` give all.
     """
 
     level: Level
@@ -64,7 +66,7 @@ def agreement_of_project(
         domains=agreement_by(judgements, "domain", rng, **of_parts),
         rounds=agreement_by(judgements, "round", rng, **of_parts),
         with_others=agreement_with_others(judgements, rng, **of_parts),
-        pairs=agreement_of_pairs(judgements, rng, **of_parts),
+        pairs=agreement_of_pairs(judgements, rng, max_pairs=_MAX_PAIRS, **of_parts),
         with_self=agreement_with_self(judgements, rng, **of_parts),
         confusions=confusions(judgements, _NUM_CONFUSIONS),
     )
