@@ -81,8 +81,9 @@ class Answer(Record):
     @property
     def outputs(self) -> set[int]:
         """The ids of all outputs that are judged."""
-        judged = (*self.edits, *self.ratings, *self.ranks, *self.rejected)
-        return {one.output for one in judged if one.output is not None}
+        given = {one.output for one in self.edits} | {one.output for one in self.ratings}
+        ranked = {one.output for one in self.ranks}
+        return given | ranked | {one.output for one in self.rejected if one.output is not None}
 
     def spelled(self) -> str:
         """One text for one answer."""

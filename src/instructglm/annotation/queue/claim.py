@@ -121,7 +121,7 @@ def _first_waiting(write: Write, walker: _Walker) -> Row[int, int] | None:
         Item.position > walker.position,
         Item.taken < Item.needed,
         ~_had(walker),
-        instruction_in_use(Item.instruction.expression),
+        instruction_in_use(Item.instruction),
     )
     if walker.again_ms is not None:
         query = query.where(~_is_fresh(walker, write.now_ms))

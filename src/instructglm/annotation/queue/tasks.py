@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy.orm import InstrumentedAttribute
 
 from instructglm.annotation.queue.answers import Answer, read_answer
 from instructglm.annotation.queue.drafts import read_draft
@@ -122,11 +123,11 @@ def _may_be_seen(round: Any) -> ColumnElement[bool]:
     return or_(not_peoples, Output.round.is_(None), Round.number < round.number)
 
 
-def in_use(output: ColumnElement[int]) -> ColumnElement[bool]:
+def in_use(output: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """Whether an output was not withdrawn."""
     return ~select(Withdrawal.id).where(Withdrawal.output == output).exists()
 
 
-def instruction_in_use(instruction: ColumnElement[int]) -> ColumnElement[bool]:
+def instruction_in_use(instruction: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """Whether an instruction was not withdrawn."""
     return ~select(Withdrawal.id).where(Withdrawal.instruction == instruction).exists()
