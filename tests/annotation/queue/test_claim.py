@@ -7,7 +7,7 @@ from annotation_team import items, rate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from queue_moves import Moves
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from instructglm.annotation.queue.answers import Answer
 from instructglm.annotation.queue.claim import Idle, next_task
@@ -210,20 +210,24 @@ def test_the_order_of_outputs_is_each_persons_own_and_stored(team) -> None:
         assert {row.person: tuple(row.shown) for row in rows} == orders
 
 
-def test_the_last_of_many_items_is_found_by_the_index(team) -> None:
-    from sqlalchemy import text
-
-    team = team(50, 1)
+def test_no_question_of_the_queue_walks_through_a_table(team) -> None:
+    team = team(20, 2, settings=Settings(annotators_per_item=2, gold_share=0.5))
+    if team.store.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL plans by the sizes of its tables: see benchmarks/annotation_store.py")
+    asked: list[tuple[str, tuple]] = []
+    event.listen(team.store.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+    task = team.take(team.people[0])
+    autosave(team.store, team.people[0], task.assignment, {}, 1)
+    team.say(team.people[0], task, Answer(label="yes", written=("Because.",)))
+    team.say(team.people[0], team.take(team.people[0]), Answer(skip=""))
+    give_back(team.store, team.people[1], team.take(team.people[1]).assignment)
+    plans = []
     with team.store.read() as connection:
-        if connection.dialect.name != "sqlite":
-            pytest.skip("PostgreSQL plans by the sizes of its tables: see benchmarks/annotation_store.py")
-        plan = connection.execute(
-            text(
-                "EXPLAIN QUERY PLAN SELECT instruction FROM items WHERE round = 1 AND position > 7 "
-                "AND taken < needed ORDER BY position LIMIT 1"
-            )
-        )
-        assert "ix_items_waiting (round=? AND position>?)" in str(plan.all())
+        for statement, values in [one for one in asked if one[0].startswith(("SELECT", "UPDATE", "DELETE"))]:
+            plans += connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    assert len(plans) > 40
+    walks = {row.detail for row in plans if row.detail.startswith("SCAN")}
+    assert walks <= {"SCAN gold_answers", "SCAN gold_answers USING COVERING INDEX ix_gold_answers_instruction"}
 
 
 @settings(max_examples=25, deadline=None)

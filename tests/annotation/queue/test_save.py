@@ -184,6 +184,20 @@ def test_the_newest_draft_is_kept_whatever_order_they_arrive_in(team) -> None:
     assert (again.draft, again.draft_version) == ({"text": "abc", "strange": STRANGE}, 3)
 
 
+def test_half_a_character_is_kept_in_a_draft_and_refused_in_an_answer(team) -> None:
+    team = team(1, 1)
+    (ann,) = team.people
+    task = team.take(ann)
+    half = {"text": "cut \ud83d"}
+    autosave(team.store, ann, task.assignment, half, 1)
+    with pytest.raises(ValueError, match="half a character"):
+        Answer(comment=half["text"])
+    with pytest.raises(DataError, match="half a character"):
+        team.say(ann, task, Answer(label="yes"), key=half["text"])
+    assert team.take(ann).draft == half
+    assert count(team, Submission) == 0
+
+
 def test_the_guideline_of_the_moment_is_named(team) -> None:
     team = team(2, 1)
     for _ in range(2):

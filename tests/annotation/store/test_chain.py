@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from instructglm.annotation.store import open_store
-from instructglm.annotation.store.chain import START, event_hash, head, rows_hash
+from instructglm.annotation.store.chain import START, Change, event_hash, head, record, rows_hash
 from instructglm.annotation.store.importing import import_records
 from instructglm.annotation.store.people import add_person
 from instructglm.annotation.store.projects import add_guideline, create_project
@@ -125,9 +125,12 @@ def test_the_time_of_events_never_goes_back(store, clock) -> None:
 def test_a_transaction_that_fails_leaves_no_event(store) -> None:
     create_project(store, "one")
     before = verify(store)
-    with pytest.raises(RuntimeError), store.write() as write:
-        from instructglm.annotation.store.chain import Change, record
 
-        record(write, Change("half done"))
-        raise RuntimeError
+    def stop_half_way() -> None:
+        with store.write() as write:
+            record(write, Change("half done"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        stop_half_way()
     assert verify(store) == before

@@ -15,6 +15,7 @@ from instructglm.annotation.store.chain import Change, head, record
 from instructglm.annotation.store.people import read_person
 from instructglm.annotation.store.store import Store, Write
 from instructglm.annotation.store.tables import (
+    IS_LEASED,
     Assignment,
     Decision,
     Instruction,
@@ -22,7 +23,6 @@ from instructglm.annotation.store.tables import (
     Output,
     Role,
     Round,
-    State,
     Submission,
 )
 from instructglm.core.errors import DataError
@@ -91,9 +91,7 @@ class Overtaken(Record):
 def undecided(store: Store, project: int) -> Iterator[int]:
     """The instructions that have all their annotators in some round and no decision since, in their order."""
     done = exists().where(Item.instruction == Instruction.id, Item.taken == Item.needed)
-    open_places = exists().where(
-        Assignment.instruction == Instruction.id, Assignment.state == State.LEASED, ~Assignment.is_gold
-    )
+    open_places = exists().where(Assignment.instruction == Instruction.id, IS_LEASED, ~Assignment.is_gold)
     decided = exists().where(Decision.instruction == Instruction.id, Decision.seen_event >= _last_answer())
     query = select(Instruction.id).where(
         Instruction.project == project, done, ~open_places, ~decided, instruction_in_use(Instruction.id)

@@ -69,6 +69,14 @@ class Answer(Record):
                 raise ValueError(f"{name}: one output is judged twice")
         return self
 
+    @model_validator(mode="after")
+    def _is_text(self) -> Self:
+        try:
+            self.spelled().encode()
+        except ValueError as error:
+            raise ValueError("half a character (an unpaired surrogate)") from error
+        return self
+
     def _judged(self) -> Mapping[str, list[Any]]:
         return {
             "edits": [one.output for one in self.edits],

@@ -20,7 +20,7 @@ from instructglm.annotation.queue.tasks import Task, build_task, instruction_in_
 from instructglm.annotation.store.people import read_person
 from instructglm.annotation.store.projects import ProjectInfo, read_project
 from instructglm.annotation.store.store import Store, Write
-from instructglm.annotation.store.tables import Assignment, Cursor, Item, Round, State, Submission
+from instructglm.annotation.store.tables import IS_KEPT, IS_LEASED, Assignment, Cursor, Item, Round, State, Submission
 from instructglm.core.errors import DataError
 from instructglm.core.records import Record
 
@@ -70,9 +70,7 @@ def open_round_of(connection: Connection, project: int) -> Row[*tuple[Any, ...]]
 
 
 def _in_hand(write: Write, round: int, person: int) -> int | None:
-    query = select(Assignment.id).where(
-        Assignment.round == round, Assignment.person == person, Assignment.state == State.LEASED
-    )
+    query = select(Assignment.id).where(Assignment.round == round, Assignment.person == person, IS_LEASED)
     if (assignment := write.connection.scalar(query)) is not None:
         renew(write, assignment)
     return assignment
@@ -134,7 +132,7 @@ def _first_waiting(write: Write, walker: _Walker) -> Row[int, int] | None:
 def _had(walker: _Walker) -> ColumnElement[bool]:
     """Whether the person has or had the item in this round; one that was returned may come again."""
     same = (Assignment.round == Item.round, Assignment.instruction == Item.instruction)
-    theirs = (Assignment.person == walker.person, Assignment.state != State.RETURNED)
+    theirs = (Assignment.person == walker.person, IS_KEPT)
     return select(Assignment.id).where(*same, *theirs).exists()
 
 
@@ -170,6 +168,6 @@ def _keep(write: Write, walker: _Walker) -> None:
 def _idle(connection: Connection, walker: _Walker) -> Idle:
     if walker.again_ms is not None:
         return Idle(reason="too fresh", again_ms=walker.again_ms)
-    others = select(Assignment.id).where(Assignment.round == walker.round.id, Assignment.state == State.LEASED)
+    others = select(Assignment.id).where(Assignment.round == walker.round.id, IS_LEASED)
     held = connection.scalar(others.limit(1)) is not None
     return Idle(reason="others hold the rest" if held else "everything is done")

@@ -16,6 +16,7 @@ from instructglm.annotation.store.chain import Change, record
 from instructglm.annotation.store.projects import ProjectInfo, read_project
 from instructglm.annotation.store.store import Store
 from instructglm.annotation.store.tables import (
+    IS_KEPT,
     Annotation,
     Assignment,
     GoldAnswer,
@@ -105,10 +106,11 @@ def gold_due(connection: Connection, info: ProjectInfo, round: int, person: int,
         Assignment.round == round,
         Assignment.person == person,
         Assignment.instruction == Instruction.id,
-        Assignment.state != State.RETURNED,
+        IS_KEPT,
     )
     query = (
-        select(GoldAnswer.instruction.distinct())
+        select(GoldAnswer.instruction)
+        .distinct()
         .join(Instruction, Instruction.id == GoldAnswer.instruction)
         .where(Instruction.project == info.id, ~met, instruction_in_use(Instruction.id))
     )

@@ -10,7 +10,7 @@ from instructglm.annotation.queue.places import move
 from instructglm.annotation.store.chain import Change, record
 from instructglm.annotation.store.people import read_person
 from instructglm.annotation.store.store import Store, Write
-from instructglm.annotation.store.tables import Assignment, Person, Round, State
+from instructglm.annotation.store.tables import IS_LEASED, Assignment, Person, Round, State
 from instructglm.core.errors import DataError
 
 
@@ -46,9 +46,7 @@ def return_expired(write: Write, round: int, lease_ms: int) -> int:
         Assignment.renewed_ms <= write.now_ms - lease_ms,
         Assignment.renewed_ms >= write.now_ms + lease_ms,
     )
-    query = select(*Assignment.__table__.columns).where(
-        Assignment.round == round, Assignment.state == State.LEASED, silent
-    )
+    query = select(*Assignment.__table__.columns).where(Assignment.round == round, IS_LEASED, silent)
     expired = write.connection.execute(query).all()
     for held in expired:
         move(write, held, State.RETURNED)
@@ -75,9 +73,7 @@ def remove_person(store: Store, person: int, *, by: int | None = None) -> None:
     """
     with store.write() as write:
         read_person(write.connection, person)
-        query = select(*Assignment.__table__.columns).where(
-            Assignment.person == person, Assignment.state == State.LEASED
-        )
+        query = select(*Assignment.__table__.columns).where(Assignment.person == person, IS_LEASED)
         held = write.connection.execute(query).all()
         for lease in held:
             move(write, lease, State.RETURNED)

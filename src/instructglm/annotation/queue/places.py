@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ScalarSelect, func, select, update
 
 from instructglm.annotation.store.store import Write
-from instructglm.annotation.store.tables import Assignment, Item, State
+from instructglm.annotation.store.tables import IS_KEPT, Assignment, Item, State
 
 HOLDING = (State.LEASED, State.DONE)
 """The states in which an assignment takes a place of its item."""
@@ -61,6 +61,6 @@ def _has_another(write: Write, held: Any) -> bool:
         Assignment.round == held.round,
         Assignment.person == held.person,
         Assignment.instruction == held.instruction,
-        Assignment.state != State.RETURNED,
+        IS_KEPT,
     )
     return write.connection.scalar(query) is not None

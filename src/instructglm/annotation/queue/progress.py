@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from instructglm.annotation.store.store import Store
-from instructglm.annotation.store.tables import Assignment, Draft, Item, Person, Round, State, Submission
+from instructglm.annotation.store.tables import IS_LEASED, Assignment, Draft, Item, Person, Round, State, Submission
 from instructglm.core.records import Record
 
 
@@ -46,9 +46,7 @@ def round_progress(store: Store, project: int) -> tuple[RoundProgress, ...]:
 def _round(connection: Connection, round: Any) -> RoundProgress:
     sums = select(func.count(), func.sum(Item.needed), func.sum(Item.taken)).where(Item.round == round.id)
     num_items, needed, taken = (int(number or 0) for number in connection.execute(sums).one())
-    leased = select(func.count()).where(
-        Assignment.round == round.id, Assignment.state == State.LEASED, ~Assignment.is_gold
-    )
+    leased = select(func.count()).where(Assignment.round == round.id, IS_LEASED, ~Assignment.is_gold)
     num_leased = connection.scalar(leased) or 0
     return RoundProgress(
         round=round.number,

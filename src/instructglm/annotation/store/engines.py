@@ -14,6 +14,7 @@ from instructglm.core.errors import StorageError
 
 WRITING = "instructglm_writing"  # execution option: this transaction will write
 _WRITER = 0x494E5354474C4D  # names the lock of PostgreSQL that the one writer holds
+_SILENT_MS = 300_000  # a writer whose machine has vanished must not hold the lock for ever
 _MANY = 40  # connections of one process: as many requests as a server works on at once
 
 
@@ -79,12 +80,13 @@ def _sqlite(url: URL, wait_s: float) -> Engine:
 
 def _postgresql(url: URL, wait_s: float) -> Engine:
     """One writer at a time here too, by an advisory lock; readers see one moment throughout."""
-    engine = create_engine(url, pool_size=_MANY, max_overflow=_MANY, pool_pre_ping=True)
+    engine = create_engine(url, pool_size=_MANY, max_overflow=0, pool_pre_ping=True)
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
         if connection.get_execution_options().get(WRITING):
             connection.exec_driver_sql(f"SET LOCAL lock_timeout = {round(wait_s * 1000)}")
+            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {_SILENT_MS}")
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER})
         else:
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")

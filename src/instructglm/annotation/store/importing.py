@@ -43,14 +43,15 @@ class _Prompt(NamedTuple):
 def import_records(
     store: Store,
     project: int,
-    records: Iterable[tuple[str, Any]],
+    records: Iterable[tuple[str, Any] | Fault],
     *,
     faulty: Literal["refuse", "leave out"] = "refuse",
     person: int | None = None,
 ) -> Imported:
-    """Store instructions and outputs from decoded JSON values; `records` are pairs of place and value.
+    """Store instructions and outputs from decoded JSON values.
 
-    A faulty record is named by its place (`raw.jsonl:17`). Either nothing is
+    `records` are pairs of place and value, or the faults of what could not be
+    decoded. A faulty record is named by its place (`raw.jsonl:17`). Either nothing is
     imported then, or everything else.
 
     Raises:
@@ -79,11 +80,11 @@ def _refusal(faults: Sequence[Fault]) -> DataError:
     return DataError(*lines, hint="Nothing was imported. Mend them, or leave faulty records out and import the rest.")
 
 
-def _read(records: Iterable[tuple[str, Any]]) -> tuple[dict[str, _Prompt], list[Fault]]:
+def _read(records: Iterable[tuple[str, Any] | Fault]) -> tuple[dict[str, _Prompt], list[Fault]]:
     prompts: dict[str, _Prompt] = {}
     faults: list[Fault] = []
-    for place, value in records:
-        held = value if isinstance(value, NewInstruction) else read_record(place, value)
+    for found in records:
+        held = [found] if isinstance(found, Fault) else read_record(*found)
         if isinstance(held, list):
             faults += held
             continue

@@ -34,6 +34,16 @@ class NewInstruction(Record):
     choices: tuple[str, ...] = ()
     extra: dict[str, JsonValue] = Field(default_factory=dict)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_output_is_a_list(cls, value: Any) -> Any:
+        """Take `output`, as alpaca files have it, for a list of one, or of as many as there are."""
+        if not isinstance(value, dict) or "output" not in value or "outputs" in value:
+            return value
+        one = value["output"]
+        rest = {name: held for name, held in value.items() if name != "output"}
+        return {**rest, "outputs": one if isinstance(one, list) else [one] if one != "" else []}
+
     @field_validator("outputs", mode="before")
     @classmethod
     def _texts_are_outputs(cls, value: Any) -> Any:
@@ -66,9 +76,13 @@ class NewInstruction(Record):
 def read_record(place: str, value: Any) -> NewInstruction | list[Fault]:
     """The instruction that a decoded JSON value holds, or all that is wrong with it."""
     try:
-        return NewInstruction.model_validate(value)
+        held = NewInstruction.model_validate(value)
+        held.model_dump_json()
     except ValidationError as error:
         return [_fault(place, dict(one)) for one in error.errors(include_url=False, include_context=False)]
+    except ValueError:  # what is no UTF-8 is no JSON
+        return [Fault(row=place, field="record", found="half a character (an unpaired surrogate)", expected="text")]
+    return held
 
 
 def _fault(place: str, error: dict[str, Any]) -> Fault:

@@ -188,7 +188,7 @@ def outputs(store: Store, project: int, *, as_of: int | None = None) -> Iterator
     return _stream(store, query.where(*here).order_by(Output.id), StoredOutput, as_of)
 
 
-def _stream(store: Store, query: Select[Any], kind: Any, as_of: int | None) -> Iterator[Any]:
+def _stream(store: Store, query: Select[*tuple[Any, ...]], kind: Any, as_of: int | None) -> Iterator[Any]:
     with store.read() as connection:
         if as_of is not None:
             end = connection.scalar(select(func.max(Event.number))) or 0

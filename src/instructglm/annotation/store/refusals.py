@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as NoFreeConnection
 
 from instructglm.annotation.store.engines import hidden
-from instructglm.core.errors import StorageError
+from instructglm.core.errors import DataError, StorageError
 
 
 class Refusal(NamedTuple):
@@ -47,9 +47,13 @@ def told(url: URL) -> Iterator[None]:
 
     Raises:
         StorageError: it is locked, full, read-only, damaged, or cannot be reached.
+        DataError: a text is none that can be stored.
     """
     try:
         yield
+    except UnicodeEncodeError as error:
+        hint = "Nothing was stored. Was it cut inside an emoji or a rare character?"
+        raise DataError("a text holds half a character (an unpaired surrogate)", hint=hint) from error
     except NoFreeConnection as error:
         raise StorageError(f"{hidden(url)}: too many requests at once", hint="Try again in a moment.") from error
     except DBAPIError as error:

@@ -43,17 +43,27 @@ class ExactText(TypeDecorator[str]):
 
 
 class ExactJson(TypeDecorator[Any]):
-    """A JSON value, in the one spelling of `canonical_json`."""
+    """A JSON value, in the one spelling of `canonical_json`; half characters are escaped, as JSON allows."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        # A zero byte is an escape inside JSON: no character of this text needs care.
-        return None if value is None else canonical_json(value)
+        if value is None:
+            return None
+        text = canonical_json(value)  # in which a zero byte is an escape
+        return text if _is_whole(text) else json.dumps(value, sort_keys=True)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
+
+
+def _is_whole(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 # SQLite keeps INTEGER in its own row number; eight bytes there too.
