@@ -16,6 +16,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,8 @@ def measure(store: Store, num_instructions: int, num_annotators: int, num_saves:
     claims, saves = answers(store, project, newcomers, num_saves)
     tell("next item, somebody new", spread(claims))
     tell("save", spread(saves))
+    took_s = timed(lambda: crowd(store, project, newcomers, num_saves))
+    tell(f"{len(newcomers)} people at once", f"{num_saves / took_s:,.0f} items a second, each claimed and saved")
     idle = [timed(lambda person=person: next_task(store, project, person)) for person in people]  # type: ignore[misc]
     tell("next item, somebody who has done all", spread(idle))
     tell(
@@ -140,6 +143,17 @@ def answers(store: Store, project: int, people: list[int], number: int) -> tuple
         assert isinstance(save(store, person, task.assignment, answer, key=str(one)), Saved)
         saves.append(time.perf_counter() - start)
     return claims, saves
+
+
+def crowd(store: Store, project: int, people: list[int], number: int) -> None:
+    def work(person: int) -> None:
+        for one in range(number // len(people)):
+            task = next_task(store, project, person)
+            assert isinstance(task, Task)
+            assert isinstance(save(store, person, task.assignment, Answer(comment="ok"), key=f"crowd {one}"), Saved)
+
+    with ThreadPoolExecutor(len(people)) as pool:
+        list(pool.map(work, people))
 
 
 def reading(store: Store, project: int) -> None:

@@ -77,12 +77,13 @@ def test_eight_annotators_500_items_k_3(place: str) -> None:
     with open_store(place, create=True) as store:
         project, people = make_project(store, 500, 8, 3)
         with ThreadPoolExecutor(len(people)) as pool:
-            for _ in [pool.submit(work, store, project, person, random.Random(person)) for person in people]:
-                pass
+            for done in [pool.submit(work, store, project, person, random.Random(person)) for person in people]:
+                done.result()
         check_exact(store, 3)
         with store.read() as connection:
-            shares = connection.execute(select(func.count()).group_by(Submission.person)).scalars().all()
+            shares = connection.scalars(select(func.count(Submission.id)).group_by(Submission.person)).all()
         assert sum(shares) == 1500
+        assert len(shares) == 8
 
 
 @settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -91,7 +91,7 @@ def test_or_everything_else_is(store, project: int) -> None:
         ({"instruction": "a", "messages": [{"role": "user", "content": "b"}]}, "either instruction or messages"),
         ({"messages": [{"role": "assistant", "content": "b"}]}, "messages that end with the user's"),
         ({"instruction": "lone \ud800"}, "half a character"),
-        ({"instruction": "a", "outputs": ["lone \ud800"]}, "half a character"),
+        ({"instruction": "a", "outputs": ["lone \ud800"]}, "half a character|a unicode string"),
     ],
 )
 def test_what_is_no_prompt_is_refused(store, project: int, value, expected: str) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import ScalarSelect, func, select, update
 
 from instructglm.annotation.store.store import Write
 from instructglm.annotation.store.tables import IS_KEPT, Assignment, Item, State
+from instructglm.core.errors import DataError
 
 HOLDING = (State.LEASED, State.DONE)
 """The states in which an assignment takes a place of its item."""
@@ -31,10 +32,16 @@ def free(write: Write, round: int, instruction: int) -> None:
 
 
 def need_more(write: Write, round: int, instructions: Sequence[int], extra: int) -> None:
-    """Let items have `extra` more annotators each."""
+    """Let items have `extra` more annotators each.
+
+    Raises:
+        DataError: one is not in the round's queue.
+    """
     for instruction in instructions:
         item = update(Item).where(Item.round == round, Item.instruction == instruction)
-        write.connection.execute(item.values(needed=Item.needed + extra, position=_end(round)))
+        found = write.connection.execute(item.values(needed=Item.needed + extra, position=_end(round)))
+        if not found.rowcount:
+            raise DataError(f"instruction {instruction} is not in this round", hint="Nothing was changed.")
 
 
 def _end(round: int) -> ScalarSelect[int]:

@@ -58,7 +58,7 @@ def open_round(
         person: who opens it.
 
     Raises:
-        DataError: there is no such project, or no item to annotate.
+        DataError: there is no such project, nothing to annotate, or an instruction that cannot be.
     """
     with store.write() as write:
         info = read_project(write.connection, project)
@@ -113,7 +113,7 @@ def need_more(
     """Ask for more annotators for items of the open round.
 
     Raises:
-        DataError: no round is open.
+        DataError: no round is open, or an instruction is not in it.
     """
     with store.write() as write:
         round = _open_round(write.connection, project)
@@ -141,9 +141,14 @@ def _candidates(connection: Connection, project: int, instructions: Collection[i
     query = select(Instruction.id, Instruction.key, Instruction.domain).where(
         Instruction.project == project, instruction_in_use(Instruction.id), ~is_gold(Instruction.id)
     )
-    wanted = None if instructions is None else set(instructions)
-    rows = connection.execute(query.order_by(Instruction.id))
-    return [row for row in rows if wanted is None or row.id in wanted]
+    rows = connection.execute(query.order_by(Instruction.id)).all()
+    if instructions is None:
+        return list(rows)
+    if unfit := set(instructions) - {row.id for row in rows}:
+        named = ", ".join(map(str, sorted(unfit)))
+        raise DataError(f"instruction {named}: gold, withdrawn, or not of this project", hint="Choose other ones.")
+    wanted = set(instructions)
+    return [row for row in rows if row.id in wanted]
 
 
 def _choose(candidates: Sequence[Any], share: float, number: int) -> list[Any]:
