@@ -142,19 +142,17 @@ def test_what_was_acknowledged_survives_kill_9(place: str) -> None:
     """Workers are killed at random moments and started again until all is done: nothing acknowledged is missing."""
     dice = random.Random(17)
     with open_store(place, create=True) as store:
-        project, people = make_project(store, 100, 2, 2, lease_s=0.5)
+        project, people = make_project(store, 150, 2, 2, lease_s=0.5)
         acknowledged: list[dict] = []
         num_killed = 0
         while not _finished(store):
             workers = [start(place, project, person) for person in people]
-            if num_killed < 10:
-                for worker in workers:
-                    first = worker.stdout.readline()  # it is at work
-                    acknowledged += [json.loads(first)] if first else []
-                time.sleep(dice.uniform(0, 0.1))
-                for worker in workers:
-                    worker.send_signal(signal.SIGKILL)
-                    num_killed += 1
+            for worker in workers if num_killed < 10 else ():
+                told = [worker.stdout.readline() for _ in range(dice.randint(1, 5))]
+                acknowledged += [json.loads(line) for line in told if line]
+                time.sleep(dice.uniform(0, 0.01))
+                num_killed += worker.poll() is None
+                worker.send_signal(signal.SIGKILL)
             for worker in workers:
                 rest = worker.communicate(timeout=100)[0]
                 acknowledged += [json.loads(line) for line in rest.splitlines() if line.endswith("}")]
@@ -169,4 +167,4 @@ def test_what_was_acknowledged_survives_kill_9(place: str) -> None:
 
 def _finished(store: Store) -> bool:
     with store.read() as connection:
-        return connection.scalar(select(func.count()).where(Assignment.state == "done")) == 200
+        return connection.scalar(select(func.count()).where(Assignment.state == "done")) == 300

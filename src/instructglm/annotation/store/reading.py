@@ -1,7 +1,7 @@
 """Reading a project back, as it stands or as it stood at any event of the log.
 
-Everything comes as a stream of plain records: a million judgements need no more
-memory than a thousand.
+Everything comes as a stream of plain records: a million judgements need little
+more memory than a thousand.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import ColumnElement, Select, and_, exists, func, select, true
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, select, true
 
 from instructglm.annotation.store.store import Store
 from instructglm.annotation.store.tables import (
@@ -118,34 +118,44 @@ def judgements(
     Raises:
         DataError: the log has no event of this number.
     """
-    wanted = [
+    wanted = (
         Annotation.kind.in_(kinds) if kinds else true(),
         true() if criterion is None else Annotation.criterion == criterion,
         true() if round is None else Round.number == round,
         true() if with_gold else ~_is_gold_place(),
-    ]
-    query = (
+        _until(Annotation.event, as_of),
+        _is_last(as_of),
+    )
+    with store.read() as connection:
+        _see_event(connection, as_of)
+        # Looked up here, not joined: a prompt may be long, and a join would read it once for every judgement.
+        query = select(Instruction.id, Instruction.key, Instruction.domain).where(Instruction.project == project)
+        named = {row.id: (row.key, row.domain) for row in connection.execute(query)}
+        for row in _blocks(connection, _judgements_query(project).where(*wanted)):
+            instruction, *said, number, at_ms, took_ms = row
+            key, domain = named[instruction]
+            yield Judgement(key, instruction, *said, domain, number, at_ms, took_ms)
+
+
+def _judgements_query(project: int) -> Select[*tuple[Any, ...]]:
+    return (
         select(
-            Instruction.key,
-            Instruction.id,
+            Submission.instruction,
             Annotation.output,
             Submission.person,
             Annotation.kind,
             Annotation.criterion,
             Annotation.value,
             Annotation.text,
-            Instruction.domain,
             Round.number,
             Submission.at_ms,
             Submission.took_ms,
         )
         .join(Submission, Submission.id == Annotation.submission)
-        .join(Instruction, Instruction.id == Submission.instruction)
         .join(Round, Round.id == Submission.round)
-        .where(Instruction.project == project, *wanted, _is_last(as_of), _until(Annotation.event, as_of))
+        .where(Round.project == project)
         .order_by(Annotation.id)
     )
-    return _stream(store, query, Judgement, as_of)
 
 
 def _is_gold_place() -> ColumnElement[bool]:
@@ -190,12 +200,20 @@ def outputs(store: Store, project: int, *, as_of: int | None = None) -> Iterator
 
 def _stream(store: Store, query: Select[*tuple[Any, ...]], kind: Any, as_of: int | None) -> Iterator[Any]:
     with store.read() as connection:
-        if as_of is not None:
-            end = connection.scalar(select(func.max(Event.number))) or 0
-            if not 0 <= as_of <= end:
-                raise DataError(f"there is no event {as_of}", hint=f"The log holds 1 to {end}.")
-        for block in connection.execution_options(yield_per=_AT_ONCE).execute(query).partitions():
-            yield from (kind._make(row) for row in block)
+        _see_event(connection, as_of)
+        for row in _blocks(connection, query):
+            yield kind._make(row)
+
+
+def _see_event(connection: Connection, number: int | None) -> None:
+    end = connection.scalar(select(func.max(Event.number))) or 0
+    if number is not None and not 0 <= number <= end:
+        raise DataError(f"there is no event {number}", hint=f"The log holds 1 to {end}.")
+
+
+def _blocks(connection: Connection, query: Select[*tuple[Any, ...]]) -> Iterator[Any]:
+    for block in connection.execution_options(yield_per=_AT_ONCE).execute(query).partitions():
+        yield from block
 
 
 def as_columns(found: Iterator[Judgement]) -> Columns:
