@@ -134,7 +134,7 @@ def judgements(
         for row in _blocks(connection, _judgements_query(project).where(*wanted)):
             instruction, *said, number, at_ms, took_ms = row
             key, domain = named[instruction]
-            yield Judgement(key, instruction, *said, domain, number, at_ms, took_ms)
+            yield Judgement._make((key, instruction, *said, domain, number, at_ms, took_ms))
 
 
 def _judgements_query(project: int) -> Select[*tuple[Any, ...]]:
