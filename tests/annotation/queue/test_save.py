@@ -184,6 +184,21 @@ def test_the_newest_draft_is_kept_whatever_order_they_arrive_in(team) -> None:
     assert (again.draft, again.draft_version) == ({"text": "abc", "strange": STRANGE}, 3)
 
 
+def test_an_autosave_that_arrives_after_the_save_is_known_to_be_older(team) -> None:
+    team = team(1, 1)
+    (ann,) = team.people
+    task = team.take(ann)
+    autosave(team.store, ann, task.assignment, {"text": "half"}, 1)
+    team.say(ann, task, Answer(written=("Whole.",)))
+    autosave(team.store, ann, task.assignment, {"text": "late"}, 2)
+    again = open_task(team.store, ann, task.assignment)
+    assert (again.draft, again.draft_based_on, again.revision) == ({"text": "late"}, 0, 1)
+    autosave(team.store, ann, task.assignment, {"text": "new"}, 1, based_on=1)
+    assert autosave(team.store, ann, task.assignment, {"text": "later still"}, 3).version == 1
+    again = open_task(team.store, ann, task.assignment)
+    assert (again.draft, again.draft_based_on) == ({"text": "new"}, 1)
+
+
 def test_half_a_character_is_kept_in_a_draft_and_refused_in_an_answer(team) -> None:
     team = team(1, 1)
     (ann,) = team.people

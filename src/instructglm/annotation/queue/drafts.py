@@ -24,17 +24,19 @@ class Autosaved(Record):
 
 
 class KeptDraft(NamedTuple):
-    """Unfinished work, as the client sent it."""
+    """Unfinished work, as the client sent it, over which revision of the answer."""
 
     body: Any
     version: int
+    based_on: int
 
 
-def autosave(store: Store, person: int, assignment: int, body: Any, version: int) -> Autosaved:
+def autosave(store: Store, person: int, assignment: int, body: Any, version: int, *, based_on: int = 0) -> Autosaved:
     """Keep unfinished work (any JSON value) and renew the lease.
 
-    `version` rises with every autosave of a client: one that arrives late does
-    not replace a newer one.
+    `version` rises with every autosave of a client, `based_on` is the revision
+    of the answer that it shows: one that arrives late does not replace a newer
+    one, and one from before the last save can be told from one after it.
 
     Raises:
         DataError: the person has no such assignment.
@@ -42,24 +44,26 @@ def autosave(store: Store, person: int, assignment: int, body: Any, version: int
     with store.write() as write:
         held = read_assignment(write.connection, person, assignment)
         kept = read_draft(write.connection, held)
-        if kept is None or kept.version < version:
-            keep_draft(write, held, body, version)
+        is_newest = kept is None or (kept.based_on, kept.version) < (based_on, version)
+        if is_newest:
+            keep_draft(write, held, body, based_on, version)
         if held.state == State.LEASED:
             renew(write, assignment)
-        return Autosaved(version=max(version, kept.version if kept else 0), is_held=held.state != State.RETURNED)
+        newest = version if is_newest or kept is None else kept.version
+        return Autosaved(version=newest, is_held=held.state != State.RETURNED)
 
 
 def read_draft(connection: Connection, held: Any) -> KeptDraft | None:
     """The unfinished work of a person on an item in a round; `held` is any assignment to it."""
-    row = connection.execute(select(Draft.body, Draft.version).where(_place(held))).first()
-    return None if row is None else KeptDraft(row.body, row.version)
+    row = connection.execute(select(Draft.body, Draft.version, Draft.based_on).where(_place(held))).first()
+    return None if row is None else KeptDraft(row.body, row.version, row.based_on)
 
 
-def keep_draft(write: Write, held: Any, body: Any, version: int | None = None) -> None:
+def keep_draft(write: Write, held: Any, body: Any, based_on: int, version: int | None = None) -> None:
     """Keep `body` as the draft, in place of an older one; without a version, as the newest."""
     kept = read_draft(write.connection, held)
     version = (kept.version if kept else 0) + 1 if version is None else version
-    values = {"body": body, "version": version, "saved_ms": write.now_ms}
+    values = {"body": body, "version": version, "based_on": based_on, "saved_ms": write.now_ms}
     if kept is None:
         place = {"round": held.round, "person": held.person, "instruction": held.instruction}
         write.connection.execute(insert(Draft), {**place, **values})

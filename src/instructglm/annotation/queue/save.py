@@ -82,7 +82,7 @@ def save(
         if last is None and based_on:
             raise DataError(f"the answer is based on revision {based_on}; there is none", hint="Open the item again.")
         if (last.revision if last else 0) != based_on:
-            keep_draft(write, held, answer.model_dump(mode="json"))
+            keep_draft(write, held, answer.model_dump(mode="json"), based_on)
             return _conflict(write, last, answer)
         return _save(write, held, last, answer, key, took_ms)
 
@@ -110,15 +110,15 @@ def _save(write: Write, held: Any, last: Any, answer: Answer, key: str, took_ms:
     _check(write, held, own, answer)
     state = State.DONE if answer.skip is None else State.SKIPPED
     reason = _why_not(write, held, state)
+    revision = last.revision if last else 0
     if reason is not None:
-        keep_draft(write, held, answer.model_dump(mode="json"))
+        keep_draft(write, held, answer.model_dump(mode="json"), revision)
         return NotHeld(reason=reason, sent=answer)
     change, submission = _change(write, held, answer, own)
-    revision = (last.revision if last else 0) + 1
-    change.rows[Submission] = [_submission(write, held, answer, submission, revision, key, took_ms)]
+    change.rows[Submission] = [_submission(write, held, answer, submission, revision + 1, key, took_ms)]
     event = record(write, change)
     drop_draft(write, held)
-    return Saved(submission=submission, revision=revision, event=event.number)
+    return Saved(submission=submission, revision=revision + 1, event=event.number)
 
 
 def _check(write: Write, held: Any, own: dict[NewText, int], answer: Answer) -> None:

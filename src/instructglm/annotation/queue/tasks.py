@@ -31,7 +31,8 @@ class Task(Record):
 
     `outputs` stand in the order chosen for this person. `revision` and `answer`
     are the person's own last save (0 and None: there is none); send the
-    revision back as `based_on`. `draft` is what was typed and not saved.
+    revision back as `based_on`. `draft` is what was typed and not saved; where
+    `draft_based_on` is below `revision`, it is from before the last save.
     """
 
     assignment: int
@@ -48,6 +49,7 @@ class Task(Record):
     answer: Answer | None
     draft: Any
     draft_version: int
+    draft_based_on: int
 
 
 def open_task(store: Store, person: int, assignment: int) -> Task:
@@ -87,6 +89,7 @@ def build_task(connection: Connection, held: Any) -> Task:
         answer=read_answer(connection, last.id) if last else None,
         draft=draft.body if draft else None,
         draft_version=draft.version if draft else 0,
+        draft_based_on=draft.based_on if draft else 0,
     )
 
 

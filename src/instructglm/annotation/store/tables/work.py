@@ -117,7 +117,7 @@ class Cursor(Base):
 
 
 class Draft(Base):
-    """What a person has typed and not yet saved, or could not save."""
+    """What a person has typed and not yet saved, or could not save, over which revision of their answer."""
 
     __tablename__ = "drafts"
 
@@ -126,4 +126,5 @@ class Draft(Base):
     instruction: Mapped[int] = mapped_column(BIG, ForeignKey("instructions.id"), primary_key=True, autoincrement=False)
     body: Mapped[Any] = mapped_column(ExactJson)
     version: Mapped[Number]
+    based_on: Mapped[Number]
     saved_ms: Mapped[Milliseconds]

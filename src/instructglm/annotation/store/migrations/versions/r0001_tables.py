@@ -191,6 +191,7 @@ def upgrade() -> None:
         sa.Column("instruction", BIG, autoincrement=False, nullable=False),
         sa.Column("body", sa.Text(), nullable=False),
         sa.Column("version", BIG, nullable=False),
+        sa.Column("based_on", BIG, nullable=False),
         sa.Column("saved_ms", BIG, nullable=False),
         sa.ForeignKeyConstraint(["instruction"], ["instructions.id"], name=op.f("fk_drafts_instruction")),
         sa.ForeignKeyConstraint(["person"], ["people.id"], name=op.f("fk_drafts_person")),
