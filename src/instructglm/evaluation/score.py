@@ -10,6 +10,7 @@ import numpy as np
 
 from instructglm.config.evaluation import EvaluationSettings
 from instructglm.core.errors import RunError
+from instructglm.core.proportions import Interval
 from instructglm.core.records import ComparisonRow, Example, MetricRow, Prediction, Record
 from instructglm.core.seeds import derived_seed
 from instructglm.evaluation.answers import (
@@ -21,7 +22,7 @@ from instructglm.evaluation.answers import (
     by_text,
 )
 from instructglm.evaluation.compare import Paired, Resampling, check_same_items, compare_figures, compare_shares
-from instructglm.evaluation.intervals import Interval, bootstrap, proportion
+from instructglm.evaluation.intervals import bootstrap, proportion
 from instructglm.evaluation.verdict import Compared, comparison_rows
 from instructglm.report.contents import Confusion, Unscored
 

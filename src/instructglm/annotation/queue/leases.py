@@ -1,0 +1,81 @@
+"""Leases: an item is held by whoever gives signs of life, and falls free when they go away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Row, or_, select, update
+
+from instructglm.annotation.queue.places import move
+from instructglm.annotation.store.chain import Change, record
+from instructglm.annotation.store.people import read_person
+from instructglm.annotation.store.store import Store, Write
+from instructglm.annotation.store.tables import IS_LEASED, Assignment, Person, Round, State
+from instructglm.core.errors import DataError
+
+
+def read_assignment(connection: Connection, person: int, assignment: int) -> Row[*tuple[Any, ...]]:
+    """An assignment of a person, with its round's `number`, `project`, `blind` and `is_open`.
+
+    Raises:
+        DataError: the person has no such assignment.
+    """
+    query = (
+        select(*Assignment.__table__.columns, Round.number, Round.project, Round.blind, Round.is_open)
+        .join(Round, Round.id == Assignment.round)
+        .where(Assignment.id == assignment, Assignment.person == person)
+    )
+    found = connection.execute(query).first()
+    if found is None:
+        raise DataError(f"assignment {assignment} is not one of this person's", hint="Ask for the next item.")
+    return found
+
+
+def renew(write: Write, assignment: int) -> None:
+    """A sign of life: the lease begins anew."""
+    write.connection.execute(update(Assignment).where(Assignment.id == assignment).values(renewed_ms=write.now_ms))
+
+
+def return_expired(write: Write, round: int, lease_ms: int) -> int:
+    """Give back all leases of a round that got no sign of life for so long, and tell how many.
+
+    A sign of life that lies as far in the future counts as old too: the clock
+    went back, and must not hold items for ever.
+    """
+    silent = or_(
+        Assignment.renewed_ms <= write.now_ms - lease_ms,
+        Assignment.renewed_ms >= write.now_ms + lease_ms,
+    )
+    query = select(*Assignment.__table__.columns).where(Assignment.round == round, IS_LEASED, silent)
+    expired = write.connection.execute(query).all()
+    for held in expired:
+        move(write, held, State.RETURNED)
+    return len(expired)
+
+
+def give_back(store: Store, person: int, assignment: int) -> None:
+    """Give an item back unanswered. What was typed stays as a draft.
+
+    Raises:
+        DataError: the person has no such assignment.
+    """
+    with store.write() as write:
+        held = read_assignment(write.connection, person, assignment)
+        if held.state == State.LEASED:
+            move(write, held, State.RETURNED)
+
+
+def remove_person(store: Store, person: int, *, by: int | None = None) -> None:
+    """Let somebody in no more: their leases are given back, their work stays.
+
+    Raises:
+        DataError: there is nobody of this id.
+    """
+    with store.write() as write:
+        read_person(write.connection, person)
+        query = select(*Assignment.__table__.columns).where(Assignment.person == person, IS_LEASED)
+        held = write.connection.execute(query).all()
+        for lease in held:
+            move(write, lease, State.RETURNED)
+        write.connection.execute(update(Person).where(Person.id == person).values(removed_ms=write.now_ms))
+        record(write, Change("person removed", None, by, {"person": person, "leases returned": len(held)}))

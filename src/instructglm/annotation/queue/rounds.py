@@ -1,0 +1,187 @@
+"""Rounds: which items are annotated, by how many, and whether people see what was said before."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from math import ceil
+from typing import Any
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from instructglm.annotation.queue import places
+from instructglm.annotation.queue.claim import open_round_of
+from instructglm.annotation.queue.gold import is_gold
+from instructglm.annotation.queue.tasks import instruction_in_use
+from instructglm.annotation.store.chain import Change, record
+from instructglm.annotation.store.projects import ProjectInfo, read_project
+from instructglm.annotation.store.store import Store, Write
+from instructglm.annotation.store.tables import Instruction, Item, Round
+from instructglm.core.errors import DataError
+from instructglm.core.ids import unit_interval
+from instructglm.core.records import Record
+
+_AT_ONCE = 5_000  # rows a statement
+
+
+class RoundInfo(Record):
+    """A round as it stands."""
+
+    id: int
+    number: int
+    blind: bool
+    delay_ms: int
+    is_open: bool
+
+
+def open_round(
+    store: Store,
+    project: int,
+    *,
+    blind: bool = False,
+    instructions: Collection[int] | None = None,
+    share: float = 1.0,
+    annotators: int | None = None,
+    delay_s: float = 0.0,
+    person: int | None = None,
+) -> RoundInfo:
+    """Put items into a new queue. The round that was open is closed; who holds an item of it may finish.
+
+    Args:
+        store: where.
+        project: whose items.
+        blind: show nothing that people wrote or said before; one may meet one's own items again.
+        instructions: which (those of low agreement, say); None: all of the project but gold and withdrawn ones.
+        share: of them, drawn at random but the same on every machine.
+        annotators: for each item; None: what the project's settings say.
+        delay_s: nobody meets what they annotated in an earlier round less than this ago.
+        person: who opens it.
+
+    Raises:
+        DataError: there is no such project, nothing to annotate, or an instruction that cannot be.
+    """
+    with store.write() as write:
+        info = read_project(write.connection, project)
+        number = 1 + (write.connection.scalar(select(func.max(Round.number)).where(Round.project == project)) or 0)
+        chosen = _choose(_candidates(write.connection, project, instructions), share, number)
+        if not chosen:
+            raise DataError("there is no item for this round", hint="Import instructions, or choose other ones.")
+        _close(write, project)
+        values = {"number": number, "blind": blind, "delay_ms": round(delay_s * 1000), "is_open": True}
+        made = {"id": write.next_id(Round.id), **values}
+        write.connection.execute(insert(Round), {"project": project, **made})
+        _queue(write, info, made["id"], chosen, annotators, first_position=1)
+        body = {"number": number, "blind": blind, "delay_ms": made["delay_ms"], "items": len(chosen), "share": share}
+        record(write, Change("round opened", project, person, body | {"annotators": annotators}))
+    return RoundInfo.model_validate(made)
+
+
+def close_round(store: Store, project: int, *, person: int | None = None) -> None:
+    """Give out no more items; who holds one may finish it."""
+    with store.write() as write:
+        if (number := _close(write, project)) is not None:
+            record(write, Change("round closed", project, person, {"number": number}))
+
+
+def _close(write: Write, project: int) -> int | None:
+    round = open_round_of(write.connection, project)
+    if round is None:
+        return None
+    write.connection.execute(update(Round).where(Round.id == round.id).values(is_open=False))
+    return int(round.number)
+
+
+def add_new_instructions(store: Store, project: int, *, person: int | None = None) -> int:
+    """Put what was imported since into the open round's queue, at its end, and tell how many that are.
+
+    Raises:
+        DataError: no round is open.
+    """
+    with store.write() as write:
+        info, round = read_project(write.connection, project), _open_round(write.connection, project)
+        queued = set(write.connection.scalars(select(Item.instruction).where(Item.round == round.id)))
+        new = [one for one in _candidates(write.connection, project, None) if one.id not in queued]
+        end = write.connection.scalar(select(func.max(Item.position)).where(Item.round == round.id)) or 0
+        _queue(write, info, round.id, new, None, first_position=end + 1)
+        record(write, Change("items added", project, person, {"round": round.number, "items": len(new)}))
+    return len(new)
+
+
+def need_more(
+    store: Store, project: int, instructions: Sequence[int], *, extra: int = 1, person: int | None = None
+) -> None:
+    """Ask for more annotators for items of the open round.
+
+    Raises:
+        DataError: no round is open, or an instruction is not in it.
+    """
+    with store.write() as write:
+        round = _open_round(write.connection, project)
+        places.need_more(write, round.id, instructions, extra)
+        body = {"round": round.number, "instructions": list(instructions), "extra": extra}
+        record(write, Change("more annotators needed", project, person, body))
+
+
+def list_rounds(store: Store, project: int) -> tuple[RoundInfo, ...]:
+    """The rounds of a project, in their order."""
+    query = select(Round.id, Round.number, Round.blind, Round.delay_ms, Round.is_open)
+    with store.read() as connection:
+        rows = connection.execute(query.where(Round.project == project).order_by(Round.number))
+        return tuple(RoundInfo.model_validate(dict(row._mapping)) for row in rows)
+
+
+def _open_round(connection: Connection, project: int) -> Any:
+    found = open_round_of(connection, project)
+    if found is None:
+        raise DataError("no round is open", hint="Open one first.")
+    return found
+
+
+def _candidates(connection: Connection, project: int, instructions: Collection[int] | None) -> list[Any]:
+    query = select(Instruction.id, Instruction.key, Instruction.domain).where(
+        Instruction.project == project, instruction_in_use(Instruction.id), ~is_gold(Instruction.id)
+    )
+    rows = connection.execute(query.order_by(Instruction.id)).all()
+    if instructions is None:
+        return list(rows)
+    if unfit := set(instructions) - {row.id for row in rows}:
+        named = ", ".join(map(str, sorted(unfit)))
+        raise DataError(f"instruction {named}: gold, withdrawn, or not of this project", hint="Choose other ones.")
+    wanted = set(instructions)
+    return [row for row in rows if row.id in wanted]
+
+
+def _choose(candidates: Sequence[Any], share: float, number: int) -> list[Any]:
+    if share >= 1.0:
+        return list(candidates)
+    drawn = sorted(candidates, key=lambda one: unit_interval("share of a round", number, one.key))
+    return drawn[: ceil(share * len(candidates))]
+
+
+def _queue(
+    write: Write, info: ProjectInfo, round: int, chosen: Sequence[Any], annotators: int | None, first_position: int
+) -> None:
+    rows = [
+        {
+            "round": round,
+            "instruction": one.id,
+            "position": position,
+            "needed": annotators or info.settings.annotators_for(one.domain),
+            "taken": 0,
+        }
+        for position, one in enumerate(_mixed(round, chosen), start=first_position)
+    ]
+    for start in range(0, len(rows), _AT_ONCE):
+        write.connection.execute(insert(Item), rows[start : start + _AT_ONCE])
+
+
+def _mixed(round: int, chosen: Sequence[Any]) -> Iterator[Any]:
+    """Items in random order, with every domain spread evenly over the whole of it."""
+    domains = defaultdict(list)
+    for one in chosen:
+        domains[one.domain].append((unit_interval("order of items", round, one.key), one.id, one))
+    places = []
+    for members in domains.values():
+        ordered = enumerate(sorted(members, key=lambda member: member[:2]))
+        places += [((place + draw) / len(members), number, one) for place, (draw, number, one) in ordered]
+    return (one for _, _, one in sorted(places, key=lambda place: place[:2]))

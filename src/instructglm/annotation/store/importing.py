@@ -1,0 +1,146 @@
+"""Importing instructions with their outputs, in one transaction.
+
+Everything is read and checked before the first row is written, so the writer's
+lock is held for the writing alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import Connection, select
+
+from instructglm.annotation.store.chain import Change, record
+from instructglm.annotation.store.incoming import NewInstruction, NewOutput, read_record
+from instructglm.annotation.store.projects import read_project
+from instructglm.annotation.store.store import Store, Write
+from instructglm.annotation.store.tables import Instruction, Origin, Output
+from instructglm.core.errors import DataError
+from instructglm.core.records import Fault, Record, example_id
+
+_MOST_NAMED = 20  # faults in one message
+_AT_ONCE = 500  # ids a query
+
+
+class Imported(Record):
+    """What an import stored. `num_known` instructions were there already: only new outputs of them were added."""
+
+    num_instructions: int
+    num_outputs: int
+    num_known: int
+    faults: tuple[Fault, ...]
+
+
+class _Prompt(NamedTuple):
+    key: str
+    messages: list[dict[str, Any]]
+    held: NewInstruction
+    outputs: dict[str, NewOutput]  # by text: the same answer twice is one
+
+
+def import_records(
+    store: Store,
+    project: int,
+    records: Iterable[tuple[str, Any] | Fault],
+    *,
+    faulty: Literal["refuse", "leave out"] = "refuse",
+    person: int | None = None,
+) -> Imported:
+    """Store instructions and outputs from decoded JSON values.
+
+    `records` are pairs of place and value, or the faults of what could not be
+    decoded. A faulty record is named by its place (`raw.jsonl:17`). Either nothing is
+    imported then, or everything else.
+
+    Raises:
+        DataError: records are faulty and `faulty` is "refuse": nothing was stored.
+    """
+    prompts, faults = _read(records)
+    if faults and faulty == "refuse":
+        raise _refusal(faults)
+    with store.write() as write:
+        read_project(write.connection, project)
+        change = _change(write, project, person, list(prompts.values()))
+        if change.rows:
+            record(write, change)
+    return Imported(
+        num_instructions=len(change.rows.get(Instruction, ())),
+        num_outputs=len(change.rows.get(Output, ())),
+        num_known=len(prompts) - len(change.rows.get(Instruction, ())),
+        faults=tuple(faults),
+    )
+
+
+def _refusal(faults: Sequence[Fault]) -> DataError:
+    lines = [str(fault) for fault in faults[:_MOST_NAMED]]
+    if len(faults) > _MOST_NAMED:
+        lines.append(f"and {len(faults) - _MOST_NAMED} more")
+    return DataError(*lines, hint="Nothing was imported. Mend them, or leave faulty records out and import the rest.")
+
+
+def _read(records: Iterable[tuple[str, Any] | Fault]) -> tuple[dict[str, _Prompt], list[Fault]]:
+    prompts: dict[str, _Prompt] = {}
+    faults: list[Fault] = []
+    for found in records:
+        held = [found] if isinstance(found, Fault) else read_record(*found)
+        if isinstance(held, list):
+            faults += held
+            continue
+        key = example_id(held.task, held.prompt())
+        messages = [message.model_dump() for message in held.prompt()]
+        prompt = prompts.setdefault(key, _Prompt(key, messages, held, {}))
+        prompt.outputs.update({output.text: output for output in held.outputs if output.text not in prompt.outputs})
+    return prompts, faults
+
+
+def _change(write: Write, project: int, person: int | None, prompts: Sequence[_Prompt]) -> Change:
+    change = Change("imported", project, person)
+    known = _known(write.connection, project)
+    stored = _stored_outputs(write.connection, [known[prompt.key] for prompt in prompts if prompt.key in known])
+    instruction_ids, output_ids = count(write.next_id(Instruction.id)), count(write.next_id(Output.id))
+    for prompt in prompts:
+        if (instruction := known.get(prompt.key)) is None:
+            instruction = next(instruction_ids)
+            change.add(Instruction, id=instruction, project=project, **_columns(prompt))
+        for text, output in prompt.outputs.items():
+            if (instruction, text) not in stored:
+                origin = Origin.MODEL if output.model else Origin.IMPORTED
+                values = {"text": text, "origin": origin, "model": output.model}
+                change.add(Output, id=next(output_ids), instruction=instruction, **values)
+    change.body = {table.__tablename__: len(rows) for table, rows in change.rows.items()}  # type: ignore[attr-defined]
+    return change
+
+
+def _columns(prompt: _Prompt) -> dict[str, Any]:
+    held = prompt.held
+    return {
+        "key": prompt.key,
+        "messages": prompt.messages,
+        "task": held.task,
+        "domain": held.domain,
+        "complexity": held.complexity,
+        "language": held.language,
+        "source": held.source,
+        "licence": held.licence,
+        "choices": list(held.choices),
+        "extra": held.extra,
+    }
+
+
+def _known(connection: Connection, project: int) -> dict[str, int]:
+    rows = connection.execute(select(Instruction.key, Instruction.id).where(Instruction.project == project))
+    return {row.key: row.id for row in rows}
+
+
+def _stored_outputs(connection: Connection, instructions: Sequence[int]) -> set[tuple[int, str]]:
+    """The instruction and the text of every output that is there already."""
+
+    def pairs() -> Iterator[tuple[int, str]]:
+        for start in range(0, len(instructions), _AT_ONCE):
+            ids = instructions[start : start + _AT_ONCE]
+            query = select(Output.instruction, Output.text).where(Output.instruction.in_(ids))
+            yield from ((row.instruction, row.text) for row in connection.execute(query))
+
+    return set(pairs())

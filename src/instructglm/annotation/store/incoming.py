@@ -1,0 +1,97 @@
+"""What an imported record may hold, and what is wrong with one."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
+
+from instructglm.core.records import Fault, Message, Record
+
+_SHOWN = 60  # characters of what was found
+
+
+class NewOutput(Record):
+    """An answer to store; with the name of the `model` that drafted it, it is a draft."""
+
+    text: str = Field(min_length=1)
+    model: str = ""
+
+
+class NewInstruction(Record):
+    """An instruction to store: either `messages`, or `instruction` and the `input` it is about."""
+
+    instruction: str = ""
+    input: str = ""
+    messages: tuple[Message, ...] = ()
+    outputs: tuple[NewOutput, ...] = ()
+    task: str = ""
+    domain: str = ""
+    complexity: str = ""
+    language: str = ""
+    source: str = ""
+    licence: str = ""
+    choices: tuple[str, ...] = ()
+    extra: dict[str, JsonValue] = Field(default_factory=dict)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_output_is_a_list(cls, value: Any) -> Any:
+        """Take `output`, as alpaca files have it, for a list of one, or of as many as there are."""
+        if not isinstance(value, dict) or "output" not in value or "outputs" in value:
+            return value
+        one = value["output"]
+        rest = {name: held for name, held in value.items() if name != "output"}
+        return {**rest, "outputs": one if isinstance(one, list) else [one] if one != "" else []}
+
+    @field_validator("outputs", mode="before")
+    @classmethod
+    def _texts_are_outputs(cls, value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value
+        return tuple({"text": one} if isinstance(one, str) else one for one in value)
+
+    @field_validator("complexity", mode="before")
+    @classmethod
+    def _levels_are_names(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @model_validator(mode="after")
+    def _one_prompt(self) -> Self:
+        if bool(self.messages) == bool(self.instruction.strip()):
+            raise ValueError("either instruction or messages")
+        if self.messages and self.messages[-1].role != "user":
+            raise ValueError("messages that end with the user's")
+        if self.input and self.messages:
+            raise ValueError("no input beside messages")
+        return self
+
+    def prompt(self) -> tuple[Message, ...]:
+        if self.messages:
+            return self.messages
+        parts = (part for part in (self.instruction, self.input) if part)
+        return (Message(role="user", content="\n\n".join(parts)),)
+
+
+def read_record(place: str, value: Any) -> NewInstruction | list[Fault]:
+    """The instruction that a decoded JSON value holds, or all that is wrong with it."""
+    try:
+        held = NewInstruction.model_validate(value)
+        held.model_dump_json()
+    except ValidationError as error:
+        return [_fault(place, dict(one)) for one in error.errors(include_url=False, include_context=False)]
+    except ValueError:  # what is no UTF-8 is no JSON
+        return [Fault(row=place, field="record", found="half a character (an unpaired surrogate)", expected="text")]
+    return held
+
+
+def _fault(place: str, error: dict[str, Any]) -> Fault:
+    expected = str(error["msg"]).removeprefix("Value error, ")
+    expected = "a known field" if error["type"] == "extra_forbidden" else expected
+    found = "nothing" if error["type"] == "missing" else _short(error["input"])
+    return Fault(row=place, field=".".join(map(str, error["loc"])) or "record", found=found, expected=expected)
+
+
+def _short(value: Any) -> str:
+    text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
+    return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -1,0 +1,197 @@
+"""People: who may sign in, as what, and how they came here.
+
+Passwords are stored as Argon2 hashes, invitations as SHA-256 of their token
+(256 random bits need no slow hash). Neither stands in the log.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from functools import cache
+from typing import TYPE_CHECKING
+
+from sqlalchemy import ColumnElement, Connection, insert, select, update
+
+from instructglm.annotation.store.chain import Change, record
+from instructglm.annotation.store.store import Store, Write
+from instructglm.annotation.store.tables import Invitation, Person, Role
+from instructglm.core.errors import DataError
+from instructglm.core.records import Record
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
+
+SHORTEST_PASSWORD = 10
+LONGEST_PASSWORD = 1_000  # more would only keep the hash busy
+_TOKEN_BYTES = 32
+_INVITED_FOR_S = 7 * 24 * 3600.0
+
+
+class PersonInfo(Record):
+    """Somebody who can sign in, or could before they were removed."""
+
+    id: int
+    name: str
+    role: Role
+    is_removed: bool
+
+
+def add_person(store: Store, name: str, role: Role, password: str | None = None, *, by: int | None = None) -> int:
+    """Make a person and tell their id; without a password they cannot sign in.
+
+    Raises:
+        DataError: the name is taken or empty, or the password too short or long.
+    """
+    hashed = None if password is None else _hash(password)
+    with store.write() as write:
+        return _add(write, name, role, hashed, by)
+
+
+def _add(write: Write, name: str, role: Role, hashed: str | None, by: int | None) -> int:
+    name = name.strip()
+    if not name:
+        raise DataError("a person needs a name")
+    if write.connection.scalar(select(Person.id).where(Person.name == name)):
+        raise DataError(f"there is already somebody named {name!r}", hint="Choose another name.")
+    person = write.next_id(Person.id)
+    values = {"id": person, "name": name, "role": role, "password_hash": hashed, "added_ms": write.now_ms}
+    write.connection.execute(insert(Person), values)
+    record(write, Change("person added", None, by, {"person": person, "name": name, "role": role}))
+    return person
+
+
+def change_role(store: Store, person: int, role: Role, *, by: int | None = None) -> None:
+    """Let a person do more or less from now on.
+
+    Raises:
+        DataError: there is nobody of this id.
+    """
+    with store.write() as write:
+        read_person(write.connection, person)
+        write.connection.execute(update(Person).where(Person.id == person).values(role=role))
+        record(write, Change("role changed", None, by, {"person": person, "role": role}))
+
+
+def set_password(store: Store, person: int, password: str, *, by: int | None = None) -> None:
+    """Give a person another password.
+
+    Raises:
+        DataError: there is nobody of this id, or the password is too short or long.
+    """
+    hashed = _hash(password)
+    with store.write() as write:
+        read_person(write.connection, person)
+        write.connection.execute(update(Person).where(Person.id == person).values(password_hash=hashed))
+        record(write, Change("password set", None, by, {"person": person}))
+
+
+def read_person(connection: Connection, person: int) -> PersonInfo:
+    """A person by their id.
+
+    Raises:
+        DataError: there is nobody.
+    """
+    found = _find(connection, Person.id == person)
+    if found is None:
+        raise DataError(f"there is nobody with the id {person}")
+    return found
+
+
+def list_people(store: Store) -> tuple[PersonInfo, ...]:
+    """Everybody, those who were removed too, in the order of their coming."""
+    with store.read() as connection:
+        rows = connection.execute(select(*_COLUMNS).order_by(Person.id))
+        return tuple(_info(row.id, row.name, row.role, row.removed_ms) for row in rows)
+
+
+_COLUMNS = (Person.id, Person.name, Person.role, Person.removed_ms)
+
+
+def _find(connection: Connection, which: ColumnElement[bool]) -> PersonInfo | None:
+    row = connection.execute(select(*_COLUMNS).where(which)).first()
+    return None if row is None else _info(row.id, row.name, row.role, row.removed_ms)
+
+
+def _info(person: int, name: str, role: str, removed_ms: int | None) -> PersonInfo:
+    return PersonInfo(id=person, name=name, role=Role(role), is_removed=removed_ms is not None)
+
+
+# --- signing in ----------------------------------------------------------------------------------------------------
+def sign_in(store: Store, name: str, password: str) -> PersonInfo | None:
+    """The person of this name and password; None where there is none, after the same time."""
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    with store.read() as connection:
+        found = _find(connection, Person.name == name.strip())
+        hashed = connection.scalar(select(Person.password_hash).where(Person.name == name.strip()))
+    try:
+        _hasher().verify(hashed or _nobodys_hash(), password if len(password) <= LONGEST_PASSWORD else "")
+    except (VerificationError, InvalidHashError):
+        return None
+    return found if found and hashed and not found.is_removed else None
+
+
+def _hash(password: str) -> str:
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise DataError(
+            f"a password of {len(password)} characters; expected {SHORTEST_PASSWORD} to {LONGEST_PASSWORD}",
+            hint="A sentence that only you would write is a good one.",
+        )
+    return _hasher().hash(password)
+
+
+@cache
+def _hasher() -> PasswordHasher:
+    from argon2 import PasswordHasher
+
+    return PasswordHasher()
+
+
+@cache
+def _nobodys_hash() -> str:
+    """So that a name that is not there takes as long to refuse as a wrong password."""
+    return _hasher().hash(secrets.token_hex())
+
+
+# --- invitations ---------------------------------------------------------------------------------------------------
+def invite(store: Store, role: Role, *, by: int | None = None, valid_s: float = _INVITED_FOR_S) -> str:
+    """A token that lets one person in, once, within `valid_s` seconds. It is told here and stored nowhere."""
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    with store.write() as write:
+        values = {
+            "id": write.next_id(Invitation.id),
+            "token_hash": _token_hash(token),
+            "role": role,
+            "invited_by": by,
+            "expires_ms": write.now_ms + round(valid_s * 1000),
+        }
+        write.connection.execute(insert(Invitation), values)
+        record(write, Change("person invited", None, by, {"invitation": values["id"], "role": role}))
+    return token
+
+
+def accept_invitation(store: Store, token: str, name: str, password: str) -> int:
+    """Make the person whom a token lets in, and tell their id.
+
+    Raises:
+        DataError: the token is unknown, used or too old; or the name or the password will not do.
+    """
+    hashed = _hash(password)
+    with store.write() as write:
+        query = select(Invitation.id, Invitation.role, Invitation.invited_by).where(
+            Invitation.token_hash == _token_hash(token),
+            Invitation.used_ms.is_(None),
+            Invitation.expires_ms > write.now_ms,
+        )
+        found = write.connection.execute(query).first()
+        if found is None:
+            raise DataError("this invitation is unknown, used or too old", hint="Ask for a new one.")
+        person = _add(write, name, Role(found.role), hashed, found.invited_by)
+        used = update(Invitation).where(Invitation.id == found.id).values(used_ms=write.now_ms, person=person)
+        write.connection.execute(used)
+    return person
+
+
+def _token_hash(token: str) -> str:
+    return hashlib.sha256(token.encode(errors="replace")).hexdigest()

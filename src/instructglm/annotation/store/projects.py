@@ -1,0 +1,131 @@
+"""Projects, how they are annotated, and the guidelines of them."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+from sqlalchemy import Connection, func, insert, select, update
+
+from instructglm.annotation.store.chain import Change, record
+from instructglm.annotation.store.store import Store
+from instructglm.annotation.store.tables import Guideline, Project
+from instructglm.core.errors import DataError
+from instructglm.core.records import Record
+
+
+class Scale(Record):
+    """The ratings from `low` to `high`, in steps of one; `labels` tell the ends, or all of them."""
+
+    low: int = 1
+    high: int = 5
+    labels: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if self.low >= self.high:
+            raise ValueError(f"a scale rises: found {self.low} to {self.high}")
+        return self
+
+
+class Settings(Record):
+    """How a project is annotated.
+
+    `annotators_per_item` holds but for the domains in `annotators_per_domain`.
+    A lease is given back `lease_s` seconds after its last sign of life. Of the
+    items a person gets, about `gold_share` are gold, as long as there are any.
+    """
+
+    annotators_per_item: int = Field(2, ge=1)
+    annotators_per_domain: dict[str, int] = Field(default_factory=dict)
+    criteria: dict[str, Scale] = Field(default_factory=lambda: {"quality": Scale()})
+    lease_s: float = Field(900.0, gt=0)
+    gold_share: float = Field(0.05, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _somebody_annotates(self) -> Self:
+        if none := [domain for domain, k in self.annotators_per_domain.items() if k < 1]:
+            raise ValueError(f"annotators_per_domain: at least 1 each; found less for {', '.join(none)}")
+        return self
+
+    def annotators_for(self, domain: str) -> int:
+        return self.annotators_per_domain.get(domain, self.annotators_per_item)
+
+    @property
+    def lease_ms(self) -> int:
+        return round(self.lease_s * 1000)
+
+
+class ProjectInfo(Record):
+    """A project as it stands."""
+
+    id: int
+    name: str
+    settings: Settings
+
+
+def create_project(store: Store, name: str, settings: Settings | None = None, *, person: int | None = None) -> int:
+    """Make a project and tell its id.
+
+    Raises:
+        DataError: there is one of this name.
+    """
+    settings = settings or Settings()
+    with store.write() as write:
+        if write.connection.scalar(select(Project.id).where(Project.name == name)):
+            raise DataError(f"there is already a project named {name!r}", hint="Choose another name.")
+        project, held = write.next_id(Project.id), settings.model_dump(mode="json")
+        write.connection.execute(insert(Project), {"id": project, "name": name, "settings": held})
+        record(write, Change("project created", project, person, {"name": name, "settings": held}))
+    return project
+
+
+def change_settings(store: Store, project: int, settings: Settings, *, person: int | None = None) -> None:
+    """Change how a project is annotated; items already in a queue keep the number of annotators they have."""
+    held = settings.model_dump(mode="json")
+    with store.write() as write:
+        read_project(write.connection, project)
+        write.connection.execute(update(Project).where(Project.id == project).values(settings=held))
+        record(write, Change("settings changed", project, person, {"settings": held}))
+
+
+def read_project(connection: Connection, project: int) -> ProjectInfo:
+    """A project by its id.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = connection.execute(select(Project.name, Project.settings).where(Project.id == project)).first()
+    if found is None:
+        raise DataError(f"there is no project {project}", hint="`instructglm annotate status` lists them.")
+    return ProjectInfo(id=project, name=found.name, settings=Settings.model_validate(found.settings))
+
+
+def list_projects(store: Store) -> tuple[ProjectInfo, ...]:
+    """All projects, in the order of their making."""
+    with store.read() as connection:
+        ids = connection.scalars(select(Project.id).order_by(Project.id)).all()
+        return tuple(read_project(connection, project) for project in ids)
+
+
+def add_guideline(store: Store, project: int, text: str, *, person: int | None = None) -> int:
+    """Store the next version of a project's guideline and tell its number; what is annotated from now on names it."""
+    with store.write() as write:
+        read_project(write.connection, project)
+        version = (latest_guideline(write.connection, project) or 0) + 1
+        change = Change("guideline added", project, person, {"version": version})
+        change.add(Guideline, id=write.next_id(Guideline.id), project=project, version=version, text=text)
+        record(write, change)
+    return version
+
+
+def latest_guideline(connection: Connection, project: int) -> int | None:
+    """The version that holds now; None where there is no guideline."""
+    return connection.scalar(select(func.max(Guideline.version)).where(Guideline.project == project))
+
+
+def read_guideline(store: Store, project: int, version: int | None = None) -> str | None:
+    """The text of a version (default: the latest); None where there is none."""
+    query = select(Guideline.text).where(Guideline.project == project).order_by(Guideline.version.desc()).limit(1)
+    with store.read() as connection:
+        return connection.scalar(query if version is None else query.where(Guideline.version == version))

@@ -1,0 +1,91 @@
+"""Adjudication: all outputs, no names; who, when, why, from what; and nothing overtaken is overwritten."""
+
+import pytest
+from annotation_team import rate
+from sqlalchemy import select
+
+from instructglm.annotation.queue.adjudicate import Decided, Overtaken, Verdict, decide, open_case, undecided
+from instructglm.annotation.queue.answers import Answer
+from instructglm.annotation.queue.rounds import open_round
+from instructglm.annotation.store.people import add_person
+from instructglm.annotation.store.projects import Settings
+from instructglm.annotation.store.tables import Decision, Role
+from instructglm.annotation.store.verify import verify
+from instructglm.core.errors import DataError
+
+
+@pytest.fixture
+def disputed(team):
+    """One item of which two people said different things, and two reviewers."""
+    team = team(1, 2, settings=Settings(annotators_per_item=2, gold_share=0))
+    for person, label in zip(team.people, ("yes", "no"), strict=True):
+        task = team.take(person)
+        written = (f"{label}, because",)
+        team.say(person, task, Answer(label=label, written=written, ratings=rate(task, 3).ratings))
+    reviewers = [add_person(team.store, f"Reviewer {one}", Role.REVIEWER) for one in range(2)]
+    return team, task.instruction, reviewers
+
+
+def test_a_reviewer_sees_everything_but_names(disputed) -> None:
+    team, instruction, (first, second) = disputed
+    assert list(undecided(team.store, team.project)) == [instruction]
+    case = open_case(team.store, first, instruction)
+    assert {output.text for output in case.outputs} >= {"yes, because", "no, because"}
+    assert {voice.answer.label for voice in case.voices} == {"yes", "no"}
+    assert "Person" not in case.model_dump_json()
+    assert {output.id for output in open_case(team.store, second, instruction).outputs} == {
+        output.id for output in case.outputs
+    }
+
+
+def test_a_verdict_is_stored_with_who_when_why_and_from_what(disputed, clock) -> None:
+    team, instruction, (first, _) = disputed
+    case = open_case(team.store, first, instruction)
+    verdict = Verdict(accepted=(case.outputs[0].id,), label="yes", reason="Article 5 says so.")
+    done = decide(team.store, first, case, verdict, key="a")
+    assert isinstance(done, Decided)
+    assert decide(team.store, first, case, verdict, key="a") == done.model_copy(update={"repeated": True})
+    with team.store.read() as connection:
+        row = connection.execute(select(Decision)).one()
+    assert (row.person, row.at_ms, row.reason, row.seen) == (first, clock.now_ms, "Article 5 says so.", [1, 2])
+    assert list(undecided(team.store, team.project)) == []
+    assert open_case(team.store, first, instruction).verdict == verdict
+    assert verify(team.store).broken is None
+
+
+def test_two_reviewers_do_not_overwrite_each_other(disputed) -> None:
+    team, instruction, (first, second) = disputed
+    cases = [open_case(team.store, reviewer, instruction) for reviewer in (first, second)]
+    yes, no = (Verdict(label=label, reason="clear") for label in ("yes", "no"))
+    decide(team.store, first, cases[0], yes, key="a")
+    late = decide(team.store, second, cases[1], no, key="b")
+    assert late == Overtaken(stored=yes, stored_revision=1, sent=no, num_new_answers=0)
+    again = decide(team.store, second, open_case(team.store, second, instruction), no, key="c")
+    assert isinstance(again, Decided)
+    assert again.revision == 2
+
+
+def test_answers_that_came_meanwhile_are_to_be_seen_first(disputed) -> None:
+    team, instruction, (first, _) = disputed
+    case = open_case(team.store, first, instruction)
+    open_round(team.store, team.project)
+    task = team.take(team.people[0])
+    team.say(team.people[0], task, Answer(label="no"))
+    late = decide(team.store, first, case, Verdict(label="yes", reason="clear"), key="a")
+    assert isinstance(late, Overtaken)
+    assert late.num_new_answers == 1
+
+
+def test_only_reviewers_decide_and_only_on_what_is_there(disputed) -> None:
+    team, instruction, (first, _) = disputed
+    with pytest.raises(DataError, match="Person 0 may not decide"):
+        open_case(team.store, team.people[0], instruction)
+    case = open_case(team.store, first, instruction)
+    with pytest.raises(DataError) as refused:
+        decide(team.store, first, case, Verdict(accepted=(99,), label="perhaps", reason="?"), key="a")
+    assert refused.value.faults == (
+        "output 99: not one of this item's",
+        "label: found 'perhaps'; expected one of yes, no",
+    )
+    with pytest.raises(DataError, match="there is no instruction 99"):
+        open_case(team.store, first, 99)

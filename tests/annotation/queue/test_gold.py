@@ -1,0 +1,100 @@
+"""Gold items: hidden among the others, met once, and a score that knows how sure it is."""
+
+import pytest
+from annotation_team import rate
+from sqlalchemy import select
+
+from instructglm.annotation.queue.answers import Answer
+from instructglm.annotation.queue.gold import Gold, add_gold, gold_scores
+from instructglm.annotation.queue.rounds import open_round
+from instructglm.annotation.queue.tasks import Task
+from instructglm.annotation.store.projects import Settings
+from instructglm.annotation.store.reading import instructions, judgements, outputs
+from instructglm.annotation.store.tables import Item
+from instructglm.core.errors import DataError
+from instructglm.core.proportions import wilson
+
+
+def with_gold(team, num_items: int, num_gold: int, share: float = 0.5):
+    team = team(num_items, 2, settings=Settings(annotators_per_item=1, gold_share=share))
+    gold = [one.id for one in instructions(team.store, team.project)][:num_gold]
+    add_gold(team.store, team.project, [Gold(instruction=one, label="yes") for one in gold])
+    open_round(team.store, team.project)
+    return team, gold
+
+
+def test_everybody_meets_gold_items_once_and_cannot_tell_them(team) -> None:
+    team, gold = with_gold(team, 40, 5)
+    met: dict[int, list[int]] = {person: [] for person in team.people}
+    fields = set()
+    for person in team.people:
+        for _ in range(16):
+            task = team.take(person)
+            met[person].append(task.instruction)
+            fields.add(frozenset(task.model_dump()))
+            team.say(person, task, Answer(label="yes"))
+    orders = [[one for one in seen if one in gold] for seen in met.values()]
+    assert [sorted(order) for order in orders] == [gold, gold]
+    assert orders[0] != orders[1]
+    assert len(fields) == 1
+    assert "gold" not in str(Task.model_fields)
+    with team.store.read() as connection:
+        assert not set(connection.scalars(select(Item.instruction).where(Item.round == 2))) & set(gold)
+
+
+def test_the_score_counts_the_last_answer_and_no_skips(team) -> None:
+    team, _ = with_gold(team, 20, 4, share=1.0)
+    ann, bo = team.people
+    said = [Answer(label="yes"), Answer(label="no"), Answer(skip="?"), Answer(comment="hm")]
+    for answer in said:
+        task = team.take(ann)
+        team.say(ann, task, answer)
+    (score,) = gold_scores(team.store, team.project)
+    assert (score.person, score.name, score.hits, score.n, score.share) == (ann, "Person 0", 1, 3, 1 / 3)
+    assert (score.low, score.high) == wilson(1, 3, 0.95)
+    task = team.take(bo)
+    team.say(bo, task, Answer(label="no"))
+    team.say(bo, task, Answer(label="yes"), based_on=1)
+    assert [(one.hits, one.n) for one in gold_scores(team.store, team.project)] == [(1, 3), (1, 1)]
+    assert list(judgements(team.store, team.project)) == []
+    assert len(list(judgements(team.store, team.project, with_gold=True))) == 5
+
+
+def test_a_rating_may_be_gold_give_or_take(team) -> None:
+    team = team(3, 1, settings=Settings(annotators_per_item=1, gold_share=1.0), outputs=1)
+    (one, two, _) = outputs(team.store, team.project)
+    for value in (1, 4):  # the later one holds
+        add_gold(
+            team.store,
+            team.project,
+            [
+                Gold(instruction=output.instruction, output=output.id, criterion="quality", value=value, tolerance=1)
+                for output in (one, two)
+            ],
+        )
+    open_round(team.store, team.project)
+    values = {one.instruction: 5, two.instruction: 2}
+    for _ in values:
+        task = team.take(team.people[0])
+        team.say(team.people[0], task, rate(task, values[task.instruction]))
+    (score,) = gold_scores(team.store, team.project)
+    assert (score.hits, score.n) == (1, 2)
+
+
+def test_gold_that_is_none_is_refused(team) -> None:
+    team = team(1, 1)
+    (instruction,) = instructions(team.store, team.project)
+    wrong = [
+        Gold(instruction=99, label="yes"),
+        Gold(instruction=instruction.id, label="perhaps"),
+        Gold(instruction=instruction.id),
+        Gold(instruction=instruction.id, value=3, output=99),
+    ]
+    with pytest.raises(DataError) as refused:
+        add_gold(team.store, team.project, wrong)
+    assert refused.value.faults == (
+        "gold of instruction 99: the project has no such instruction",
+        f"gold of instruction {instruction.id}: found 'perhaps'; expected one of yes, no",
+        f"gold of instruction {instruction.id}: found neither; expected a label or a value",
+        f"gold of instruction {instruction.id}: a value needs one of its outputs; found 99",
+    )

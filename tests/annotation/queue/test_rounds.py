@@ -1,0 +1,122 @@
+"""Rounds after the first: what is seen again, what is not, and agreement of people with themselves."""
+
+from annotation_team import rate
+
+from instructglm.annotation.queue.answers import Answer
+from instructglm.annotation.queue.claim import Idle, next_task
+from instructglm.annotation.queue.progress import people_progress, round_progress
+from instructglm.annotation.queue.repeats import repeats
+from instructglm.annotation.queue.rounds import list_rounds, open_round
+from instructglm.annotation.store.projects import Settings
+from instructglm.annotation.store.withdrawing import withdraw_instructions, withdraw_outputs
+
+ONE_EACH = Settings(annotators_per_item=1, gold_share=0)
+
+
+def write_all(team, number: int) -> list[int]:
+    """The first person writes an output and a comment for every item."""
+    done = []
+    for one in range(number):
+        task = team.take(team.people[0])
+        said = Answer(written=(f"Written {one}",), label="yes", comment="secret", ratings=rate(task, 4).ratings)
+        team.say(team.people[0], task, said, took_ms=1000 * (one + 1))
+        done.append(task.instruction)
+    return done
+
+
+def test_what_others_write_is_not_seen_in_the_same_round(team) -> None:
+    team = team(1, 2, settings=Settings(annotators_per_item=2, gold_share=0))
+    ann, bo = team.people
+    waiting = team.take(bo)
+    task = team.take(ann)
+    team.say(ann, task, Answer(written=("By Ann.",)))
+    assert "By Ann." not in team.take(bo).model_dump_json()
+    assert len(waiting.outputs) == 2
+
+
+def test_a_later_round_shows_what_people_wrote_without_names(team) -> None:
+    team = team(2, 2, settings=ONE_EACH)
+    write_all(team, 2)
+    open_round(team.store, team.project)
+    task = team.take(team.people[1])
+    assert len(task.outputs) == 3
+    assert "Person" not in task.model_dump_json()
+    assert "secret" not in task.model_dump_json()
+
+
+def test_a_blind_round_shows_nothing_of_earlier_ones_not_even_to_oneself(team, clock) -> None:
+    team = team(3, 1, settings=ONE_EACH)
+    first = write_all(team, 3)
+    made = open_round(team.store, team.project, blind=True, delay_s=3600)
+    assert (made.number, made.blind) == (2, True)
+    idle = next_task(team.store, team.project, team.people[0])
+    assert idle == Idle(reason="too fresh", again_ms=clock.now_ms + 3_600_000)
+    clock.advance(3600)
+    met = []
+    for value in (4, 4, 2):
+        task = team.take(team.people[0])
+        text = task.model_dump_json()
+        assert "Written" not in text
+        assert "secret" not in text
+        assert (task.answer, task.revision, task.draft) == (None, 0, None)
+        team.say(team.people[0], task, rate(task, value).model_copy(update={"label": "yes"}))
+        met.append(task.instruction)
+    assert sorted(met) == sorted(first)
+    pairs = list(repeats(team.store, team.project))
+    assert len(pairs) == 9
+    assert sorted(pair.second for pair in pairs if pair.kind == "rating") == [2, 2, 4, 4, 4, 4]
+    assert {(pair.first, pair.second) for pair in pairs if pair.kind == "label"} == {("yes", "yes")}
+    assert {pair.apart_ms for pair in pairs} == {3_600_000}
+
+
+def test_others_may_have_at_once_what_one_must_wait_for(team, clock) -> None:
+    team = team(4, 2, settings=ONE_EACH)
+    ann, bo = team.people
+    done = write_all(team, 2)
+    for _ in range(2):
+        task = team.take(bo)
+        team.say(bo, task, rate(task, 1))
+    open_round(team.store, team.project, blind=True, delay_s=60)
+    assert team.take(ann).instruction not in done
+    assert team.take(bo).instruction in done
+
+
+def test_a_share_of_the_items_or_chosen_ones_go_into_a_round(team) -> None:
+    team = team(10, 1, settings=ONE_EACH)
+    done = write_all(team, 10)
+    open_round(team.store, team.project, share=0.25, blind=True)
+    open_round(team.store, team.project, instructions=done[:4], annotators=3, blind=True)
+    sizes = [(one.num_items, one.num_places, one.is_open) for one in round_progress(team.store, team.project)]
+    assert sizes == [(10, 10, False), (3, 3, False), (4, 12, True)]
+    assert [one.number for one in list_rounds(team.store, team.project)] == [1, 2, 3]
+
+
+def test_progress_counts_by_round_and_person(team, clock) -> None:
+    team = team(6, 2, settings=Settings(annotators_per_item=2, gold_share=0))
+    ann, bo = team.people
+    write_all(team, 4)
+    team.say(ann, team.take(ann), Answer(skip=""), took_ms=60_000)
+    team.take(ann)
+    (round,) = round_progress(team.store, team.project)
+    assert (round.num_places, round.num_done, round.num_leased, round.num_waiting) == (12, 4, 1, 7)
+    task = team.take(bo)
+    team.say(bo, task, rate(task, 1), took_ms=2500)
+    first, second = people_progress(team.store, team.project)
+    assert (first.name, first.num_done, first.num_skipped, first.num_leased) == ("Person 0", 4, 1, 1)
+    assert first.median_s == 3.0  # of 1, 2, 3, 4 and 60
+    assert (second.num_done, second.median_s) == (1, 2.5)
+    team.say(bo, team.take(bo), Answer(label="no"), took_ms=3500)
+    assert people_progress(team.store, team.project)[1].median_s == 3.0
+
+
+def test_what_is_withdrawn_is_given_to_nobody(team) -> None:
+    team = team(2, 1, settings=ONE_EACH)
+    task = team.take(team.people[0])
+    gone = task.outputs[0].id
+    withdraw_outputs(team.store, team.project, [gone], "spam")
+    team.say(team.people[0], task, Answer(comment="strange"))
+    other = 3 - task.instruction
+    withdraw_instructions(team.store, team.project, [other], "not allowed")
+    assert team.idle(team.people[0]) == "everything is done"
+    open_round(team.store, team.project)
+    assert [output.id for output in team.take(team.people[0]).outputs] == [task.outputs[1].id]
