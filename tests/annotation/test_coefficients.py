@@ -68,7 +68,8 @@ def test_gwets_example():
 def test_weights_count_as_in_gwets_book(weights, kappa, ac):
     """The figures of irrCAC 0.4.4, a program after that book."""
     ratings = [
-        [2, 2, 3, 2], [3] * 4, [3] * 4, [2] * 4, [1, 2, 3, 4], [4] * 4, [1, 1, 2, 1], [2] * 4, [5, 5, 4, 5], [1, 3, 3, 5],
+        [2, 2, 3, 2], [3] * 4, [3] * 4, [2] * 4, [1, 2, 3, 4],
+        [4] * 4, [1, 1, 2, 1], [2] * 4, [5, 5, 4, 5], [1, 3, 3, 5],
     ]  # fmt: skip
     assert brief(fleiss_kappa, ratings, weights=weights).value == pytest.approx(kappa, abs=5e-6)
     assert brief(gwet_ac, ratings, weights=weights).value == pytest.approx(ac, abs=6e-6)
