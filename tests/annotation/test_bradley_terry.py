@@ -46,10 +46,12 @@ def test_strengths_are_the_likeliest(given_rankings):
     comparisons = comparisons_of_rankings(given_rankings)
     found = bradley_terry(comparisons)
     log_nu = np.log(found.tie) if found.tie else 0.0
-    ours = log_posterior(np.append(found.log_strength, log_nu), comparisons, 1.0)
     best = minimize(lambda point: -log_posterior(point, comparisons, 1.0), np.zeros(len(found.names) + 1))
+    mean = best.x[:-1].mean()
+    ours = log_posterior(np.append(found.log_strength + mean, log_nu), comparisons, 1.0)
     assert ours >= -best.fun - 1e-8
-    assert found.log_strength == pytest.approx(best.x[:-1], abs=1e-3)
+    assert found.log_strength == pytest.approx(best.x[:-1] - mean, abs=1e-3)
+    assert found.log_strength.sum() == pytest.approx(0.0, abs=1e-9)
     assert np.isfinite(found.standard_error).all()
 
 
@@ -81,11 +83,32 @@ def test_ties_count_half_and_make_ties_likely():
     assert 0.5 < preference[0, 1] < 0.6
 
 
-def test_more_comparisons_make_surer():
-    ranking = [{"a": 1, "b": 2}, {"b": 1, "a": 2}]
-    few, many = (bradley_terry(comparisons_of_rankings(ranking * times)) for times in (2, 50))
-    assert many.standard_error.max() < few.standard_error.max()
+def test_a_hundred_times_the_comparisons_make_ten_times_as_sure():
+    drawn = np.array([[0.0, 1000.0], [1000.0, 0.0]])
+    few, many = (bradley_terry(Comparisons(("a", "b"), drawn * times, 0.0 * drawn)) for times in (1, 100))
     assert few.log_strength == pytest.approx([0.0, 0.0], abs=1e-9)
+    assert few.standard_error == pytest.approx([np.sqrt(0.5 / 1000.25)] * 2)  # the prior is worth a quarter of a win
+    assert few.standard_error / many.standard_error == pytest.approx([10.0, 10.0], rel=1e-3)
+
+
+def test_errors_are_those_of_strengths_that_sum_to_zero():
+    """Without a prior the information is singular; its pseudo-inverse is the covariance under that constraint."""
+    found = bradley_terry(Comparisons(JOURNALS, CITED, np.zeros((4, 4))), prior=1e-6)
+    wins = found.preference()
+    of_pairs = (CITED + CITED.T) * wins * (1.0 - wins)
+    covariance = np.linalg.pinv(np.diag(of_pairs.sum(axis=1)) - of_pairs)
+    assert found.standard_error == pytest.approx(np.sqrt(np.diag(covariance)), rel=1e-4)
+
+
+def test_between_outputs_that_nothing_links_more_comparisons_make_no_surer():
+    rankings = [{"a": 1, "b": 2}, {"b": 1, "a": 2}, {"c": 1, "d": 2}, {"d": 1, "c": 2}]
+    few, many = (bradley_terry(comparisons_of_rankings(rankings * times)) for times in (10, 1000))
+    assert few.standard_error.min() > many.standard_error.min() > 0.5
+
+
+def test_one_output_alone_is_the_mean():
+    found = bradley_terry(comparisons_of_rankings([{"a": 1}]))
+    assert (found.log_strength.tolist(), found.standard_error.tolist()) == ([0.0], [0.0])
 
 
 def test_there_must_be_something_to_compare():

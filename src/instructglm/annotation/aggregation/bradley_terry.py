@@ -25,7 +25,7 @@ _SETTLED = 1e-10  # the largest step of the last round, in log-strength
 
 @dataclass(frozen=True)
 class Strengths:
-    """Log-strengths of M outputs around the middle of 0, with standard errors; a difference of log 3 wins 3 to 1.
+    """Log-strengths of M outputs with a mean of 0, and standard errors around it; a difference of log 3 wins 3 to 1.
 
     `tie` is Davidson's nu: 0 where nobody ever tied. `num_comparisons[i]` counts those in which output i stood.
     """
@@ -84,6 +84,9 @@ def bradley_terry(comparisons: Comparisons, *, prior: float = 1.0) -> Strengths:
     Every output begins with `prior` comparisons against an imaginary one in the middle, half won, half lost. So one
     that was never beaten stays finite, and outputs that were never compared can be.
 
+    The standard errors take every comparison for independent of all others. The pairs of one ranking are not: of
+    rankings of three outputs or more the errors are as a rule too small.
+
     Raises:
         ValueError: there is nothing to compare, or `prior` is not above 0.
     """
@@ -97,10 +100,20 @@ def bradley_terry(comparisons: Comparisons, *, prior: float = 1.0) -> Strengths:
         point = point + move * min(1.0, 1.0 / max(np.abs(move).max(), 1e-12))
         if np.abs(move).max() < _SETTLED:
             break
-    errors = np.sqrt(np.diag(np.linalg.inv(_derivatives(point, comparisons, prior)[1])))
+    covariance: Floats = np.linalg.inv(_derivatives(point, comparisons, prior)[1])[:-1, :-1].astype(np.float64)
+    strengths, errors = _around_their_mean(point[:-1], covariance)
     games = (comparisons.wins + comparisons.wins.T + comparisons.ties).sum(axis=1)
     nu = float(np.exp(point[-1])) if comparisons.ties.any() else 0.0
-    return Strengths(comparisons.names, point[:-1], errors[:-1], nu, games)
+    return Strengths(comparisons.names, strengths, errors, nu, games)
+
+
+def _around_their_mean(strengths: Floats, covariance: Floats) -> tuple[Floats, Floats]:
+    """Strengths (M,) less their mean, and the standard errors of these differences, (M,), from the covariance (M, M).
+
+    Comparisons say nothing of the mean itself. The prior alone settles it, and its error would outlast all data.
+    """
+    centring = np.eye(len(strengths)) - 1.0 / len(strengths)
+    return centring @ strengths, np.sqrt(np.diag(centring @ covariance @ centring))
 
 
 def _probabilities(log_strength: Floats, log_nu: float) -> tuple[Floats, Floats]:
