@@ -26,13 +26,20 @@ def codes(column: Column) -> tuple[tuple[Any, ...], Ints]:
         if column.dtype.kind in "biuf":  # sorting numbers is faster than a dictionary of them, and texts the reverse
             distinct, numbers = np.unique(column, return_inverse=True)
             return tuple(distinct.tolist()), numbers.astype(np.int64)
-        column = column.tolist()
+        column = plain(column)
     first_seen: dict[Hashable, int] = {}
     rows = np.fromiter((first_seen.setdefault(name, len(first_seen)) for name in column), np.int64, len(column))
     order = _in_order(first_seen)
     place = np.empty(len(order), dtype=np.int64)
     place[[first_seen[name] for name in order]] = np.arange(len(order))
-    return tuple(order), place[rows]
+    return tuple(plain(order)), place[rows]
+
+
+def plain(names: Column) -> list[Any]:
+    """The names as Python's own values: numpy's integers are equal to those, but no `int`."""
+    if isinstance(names, np.ndarray):
+        return list(names.tolist())
+    return [name.item() if isinstance(name, np.generic) else name for name in names]
 
 
 def _in_order(names: dict[Hashable, int]) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from instructglm.annotation.columns import Column, Floats, Ints, codes, last_of_each
+from instructglm.annotation.columns import Column, Floats, Ints, codes, last_of_each, plain
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _sums(places: Ints, amounts: Floats, num_places: int) -> Floats:
 
 
 def _among(labels: Column, names: tuple[Any, ...], label_codes: Ints) -> tuple[tuple[Any, ...], Ints]:
-    allowed = tuple(dict.fromkeys(labels))
+    allowed = tuple(dict.fromkeys(plain(labels)))
     unknown = [name for name in names if name not in allowed]
     if unknown:
         raise ValueError(f"labels {unknown[:5]} were given; expected one of {list(allowed)}")

@@ -11,7 +11,7 @@ import numpy as np
 
 from instructglm.annotation.agreement.distances import Level
 from instructglm.annotation.agreement.table import Table
-from instructglm.annotation.columns import Column, Floats, Ints, codes, last_of_each
+from instructglm.annotation.columns import Column, Floats, Ints, codes, last_of_each, plain
 
 
 @dataclass(frozen=True)
@@ -149,10 +149,10 @@ def _scale(value: Column, values: Column | None) -> tuple[tuple[Any, ...], Ints]
         raise ValueError("a value is not a number; leave missing ones out")
     if values is None:
         return given, numbers
-    place = {name: index for index, name in enumerate(values)}
+    place = {name: index for index, name in enumerate(plain(values))}
     unknown = [name for name in given if name not in place]
     if unknown:
-        raise ValueError(f"values {unknown[:5]} were given; expected one of {list(values)}")
+        raise ValueError(f"values {unknown[:5]} were given; expected one of {list(place)}")
     return tuple(place), np.array([place[name] for name in given], dtype=np.int64)[numbers]
 
 
