@@ -182,6 +182,18 @@ def test_domains_are_measured_apart():
     assert law.alpha.value < 0
 
 
+@pytest.mark.parametrize("level", ["nominal", "ordinal", "interval"])
+def test_before_anybody_judged_figures_are_absent(level):
+    nobody = Judgements.of([], [], [], level=level)
+    found = agreement_of_project(nobody, rng())
+    assert (found.whole.num_items, found.whole.num_annotators, found.whole.num_ratings) == (0, 0, 0)
+    for figure in (found.whole.percent, found.whole.alpha, found.whole.fleiss_kappa, found.whole.gwet_ac):
+        assert (figure.value, figure.low, figure.high) == (None, None, None)
+        assert figure.note == "coefficient undefined: no item has two ratings"
+    assert (*found.domains, *found.rounds, *found.with_others, *found.pairs, *found.with_self) == ()
+    assert what_to_do_next(nobody, found, wanted=3) == agreement_over_time(nobody, 60.0, rng()) == ()
+
+
 def test_periods_go_by_the_last_judgement_of_an_item():
     rows = [("a", "x", "A", "", 1), ("b", "x", "A", "", 1), ("a", "y", "A", "", 1), ("b", "y", "B", "", 1)]
     early, late = agreement_over_time(judged(rows, time=[0.0, 0.0, 5.0, 12.0]), 10.0, rng(), num_draws=10)

@@ -118,7 +118,7 @@ class Judgements:
         """The judgements by a number that each row has, (N,), in rising order of it."""
         order = np.argsort(of_row, kind="stable")
         numbers, starts = np.unique(of_row[order], return_index=True)
-        for number, rows in zip(numbers.tolist(), np.split(order, starts[1:]), strict=True):
+        for number, rows in zip(numbers.tolist(), np.split(order, starts)[1:], strict=True):
             yield number, self.where(rows)
 
     def counts(self) -> Ints:
