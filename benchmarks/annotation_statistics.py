@@ -1,6 +1,6 @@
 """How fast agreement and aggregation are, in what memory, and how right the aggregated labels are.
 
-    python benchmarks/annotation_statistics.py [--data ../shared/data/crowd] [--parts agreement aggregation accuracy]
+    python benchmarks/annotation_statistics.py --data DIR [--parts agreement aggregation accuracy]
 
 Agreement: a project of `--items` items, each judged by ten of 101 people with one of five values, in 20 domains and two
 rounds; every figure with its interval. Aggregation: processor seconds for 10,000 labels (2,000 items, 200 people, five
@@ -29,7 +29,7 @@ NUM_PEOPLE, PER_ITEM, NUM_VALUES, NUM_DOMAINS = 101, 10, 5, 20  # a prime, so th
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/crowd"))
+    parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--parts", nargs="+", choices=list(PARTS), default=list(PARTS))

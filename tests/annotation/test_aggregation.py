@@ -215,4 +215,4 @@ def test_ten_thousand_labels_take_a_moment(model):
 
 def test_digamma():
     x = np.geomspace(1e-6, 1e6, 1001)
-    assert digamma(x) == pytest.approx(digamma_of_scipy(x), rel=1e-9, abs=1e-10)
+    assert digamma(x) == pytest.approx(digamma_of_scipy(x), rel=1e-11, abs=1e-11)

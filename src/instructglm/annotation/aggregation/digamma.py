@@ -6,11 +6,13 @@ import numpy as np
 
 from instructglm.annotation.columns import Floats
 
-_SHIFT = 6  # from here on the series is exact to 1e-12
+_SHIFT = 6  # from here on the series is exact to 1e-11
 
 
 def digamma(x: Floats) -> Floats:
-    """psi(x) for x > 0, to about 1e-11: psi(x) = psi(x + 6) - sum 1 / (x + k), and its asymptotic series there.
+    """psi(x) for x > 0, to 1e-11 or, where it is larger than 1, to 1e-11 of it.
+
+    psi(x) = psi(x + 6) - sum 1 / (x + k), and its asymptotic series there.
 
     M. Abramowitz and I. Stegun, "Handbook of Mathematical Functions" (1964), 6.3.5 and 6.3.18.
     """
