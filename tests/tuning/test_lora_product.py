@@ -49,12 +49,13 @@ def outcome(model, x, dtype=None):
     return [y.detach(), x.grad, *moving]
 
 
-@pytest.mark.parametrize("shape", [(12,), (5, 12), (2, 5, 12), (1, 1, 12)])
+@pytest.mark.parametrize("shape", [(12,), (5, 12), (2, 5, 12), (1, 1, 12), (0, 12), (2, 0, 12)])
 def test_output_and_gradients_are_those_of_peft(shape):
     by_peft, fused = adapted(torch.float64)
     assert num_fused(fused) == 2
     x = torch.randn(shape, dtype=torch.float64)
     for one, other in zip(outcome(by_peft, x), outcome(fused, x), strict=True):
+        assert one.shape == other.shape
         assert torch.allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
@@ -104,8 +105,10 @@ def test_no_more_is_kept_for_the_backward_pass():
 
 
 @pytest.mark.parametrize("settings", [{"lora_dropout": 0.5}, {"use_dora": True}])
-def test_what_is_not_one_plain_update_is_left_to_peft(settings):
+def test_what_is_not_one_plain_update_is_left_to_peft_call_by_call(settings, monkeypatch):
     by_peft, fused = adapted(**settings)
+    assert num_fused(fused) == 2
+    monkeypatch.delattr(LoraProduct, "forward")  # a call of it would be an error
     x = torch.randn(5, 12)
     outputs = []
     for model in (by_peft, fused):
@@ -168,6 +171,7 @@ def test_a_base_that_moves_is_left_to_peft():
         assert torch.allclose(one, other, rtol=1e-4, atol=1e-5)
 
 
-def test_the_method_fuses_all_layers_of_a_model_but_those_with_dropout_or_dora(tiny_model):
-    plain = apply_lora(load(tiny_model)[0], LoraTuning(), dtype=torch.float32, seed=1).model
-    assert num_fused(plain) == sum(isinstance(module, Linear) for module in plain.modules()) == 14
+@pytest.mark.parametrize("settings", [{}, {"dropout": 0.5}, {"use_dora": True}])
+def test_the_method_fuses_every_layer_with_an_update(tiny_model, settings):
+    model = apply_lora(load(tiny_model)[0], LoraTuning(**settings), dtype=torch.float32, seed=1).model
+    assert num_fused(model) == sum(isinstance(module, Linear) for module in model.modules()) == 14

@@ -21,7 +21,10 @@ from torch.nn import functional as F
 
 
 def fuse_products(model: nn.Module) -> None:
-    """Have every linear layer that PEFT gave an update compute both in one operation, where that is the same."""
+    """Have every linear layer that PEFT gave an update compute both in one operation.
+
+    A layer looks at each call: with dropout, DoRA and all else that is not the same, PEFT's own code runs.
+    """
     for module in model.modules():
         if type(module) is Linear and type(module.base_layer) is nn.Linear:
             module.__class__ = FusedLinear  # the weights, their names and how they are saved stay PEFT's
@@ -76,7 +79,7 @@ class LoraProduct(torch.autograd.Function):
         y = F.linear(flat, weight, bias).addmm_(inner, b.T, alpha=scaling)  # (T, O)
         ctx.save_for_backward(flat, inner, weight, a, b)
         ctx.scaling, ctx.shape = scaling, x.shape
-        return y.view(*x.shape[:-1], -1)
+        return y.view(*x.shape[:-1], b.shape[0])
 
     @staticmethod
     @once_differentiable
