@@ -92,11 +92,16 @@ def event_hash(event: Values) -> str:
 def rows_hash(rows: Iterable[tuple[type[Logged], Values]]) -> str:
     """SHA-256 of rows in their order. Empty columns and the event's number do not count.
 
-    So a column that a later version adds leaves old hashes as they are.
+    So a column that a later version adds leaves old hashes as they are. Nor does
+    the sign of a zero, which SQLite does not keep.
     """
     digest = hashlib.sha256()
     for table, values in rows:
-        held = {name: value for name, value in values.items() if value is not None and name != "event"}
+        held = {
+            name: value + 0.0 if isinstance(value, float) else value
+            for name, value in values.items()
+            if value is not None and name != "event"
+        }
         digest.update(canonical_json([table.__tablename__, held]).encode())  # type: ignore[attr-defined]
     return digest.hexdigest()
 
