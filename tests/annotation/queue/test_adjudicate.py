@@ -76,6 +76,18 @@ def test_answers_that_came_meanwhile_are_to_be_seen_first(disputed) -> None:
     assert late.num_new_answers == 1
 
 
+def test_a_key_of_one_item_decides_nothing_for_another(team) -> None:
+    team = team(2, 1, settings=Settings(annotators_per_item=1, gold_share=0))
+    reviewer = add_person(team.store, "Reviewer", Role.REVIEWER)
+    verdict = Verdict(label="yes", reason="clear")
+    cases = [open_case(team.store, reviewer, instruction) for instruction in (1, 2)]
+    decide(team.store, reviewer, cases[0], verdict, key="a")
+    with pytest.raises(DataError, match="this key was used for another verdict"):
+        decide(team.store, reviewer, cases[1], verdict, key="a")
+    with pytest.raises(DataError, match="there is no instruction 99"):
+        decide(team.store, reviewer, cases[1].model_copy(update={"instruction": 99}), verdict, key="b")
+
+
 def test_only_reviewers_decide_and_only_on_what_is_there(disputed) -> None:
     team, instruction, (first, _) = disputed
     with pytest.raises(DataError, match="Person 0 may not decide"):

@@ -180,11 +180,12 @@ def decide(store: Store, person: int, case: Case, verdict: Verdict, *, key: str)
     `key` is the client's own name for it: trying again stores nothing twice.
 
     Raises:
-        DataError: the person is no reviewer, or the verdict does not fit the item; nothing was stored.
+        DataError: the person is no reviewer, there is no such item, the key was used for another verdict, or the
+            verdict does not fit the item; nothing was stored.
     """
     with store.write() as write:
         _see_reviewer(write.connection, person)
-        repeated = _repeated(write.connection, person, key, verdict)
+        repeated = _repeated(write.connection, person, case.instruction, key, verdict)
         if repeated is not None:
             return repeated
         _check(write.connection, case.instruction, verdict)
@@ -201,19 +202,21 @@ def _hash(verdict: Verdict) -> str:
     return hashlib.sha256(canonical_json(verdict.model_dump(mode="json")).encode()).hexdigest()
 
 
-def _repeated(connection: Connection, person: int, key: str, verdict: Verdict) -> Decided | None:
-    columns = (Decision.id, Decision.revision, Decision.event, Decision.answer_hash)
+def _repeated(connection: Connection, person: int, instruction: int, key: str, verdict: Verdict) -> Decided | None:
+    columns = (Decision.id, Decision.revision, Decision.event, Decision.answer_hash, Decision.instruction)
     query = select(*columns).where(Decision.person == person, Decision.key == key)
     found = connection.execute(query).first()
     if found is None:
         return None
-    if found.answer_hash != _hash(verdict):
+    if (found.instruction, found.answer_hash) != (instruction, _hash(verdict)):
         raise DataError("this key was used for another verdict", hint="Open the case again.")
     return Decided(decision=found.id, revision=found.revision, event=found.event, repeated=True)
 
 
 def _check(connection: Connection, instruction: int, verdict: Verdict) -> None:
-    choices = connection.scalars(select(Instruction.choices).where(Instruction.id == instruction)).one()
+    choices = connection.scalar(select(Instruction.choices).where(Instruction.id == instruction))
+    if choices is None:
+        raise DataError(f"there is no instruction {instruction}", hint="Nothing was stored.")
     known = set(connection.scalars(select(Output.id).where(Output.instruction == instruction, in_use(Output.id))))
     faults = [f"output {one}: not one of this item's" for one in verdict.accepted if one not in known]
     if verdict.label is not None and verdict.label not in choices:
