@@ -122,6 +122,20 @@ def test_a_changed_mind_is_a_new_row_and_takes_back_only_what_it_replaces(team) 
     ]
 
 
+def test_what_an_answer_replaces_it_can_edit_and_not_judge(team) -> None:
+    team = team(1, 1)
+    (ann,) = team.people
+    task = team.take(ann)
+    team.say(ann, task, Answer(written=("Mine.",)))
+    task = open_task(team.store, ann, task.assignment)
+    with team.store.read() as connection:
+        own = connection.scalar(select(Output.id).where(Output.origin == "person"))
+    rating = OutputRating(output=own, criterion="quality", value=5)
+    with pytest.raises(DataError, match=f"output {own}: this very answer replaces it"):
+        team.say(ann, task, Answer(written=("Other.",), ratings=(rating,)))
+    assert isinstance(team.say(ann, task, Answer(edits=(Edit(output=own, text="Better."),))), Saved)
+
+
 def test_an_answer_that_does_not_fit_is_refused_with_all_its_faults(team) -> None:
     team = team(1, 1)
     task = team.take(team.people[0])

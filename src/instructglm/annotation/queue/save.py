@@ -132,7 +132,7 @@ def _save(write: Write, held: Any, last: Any, answer: Answer, key: str, took_ms:
 def _check(write: Write, held: Any, own: dict[NewText, int], answer: Answer) -> None:
     choices = write.connection.scalars(select(Instruction.choices).where(Instruction.id == held.instruction)).one()
     criteria = read_project(write.connection, held.project).settings.criteria
-    check_answer(answer, shown=held.shown, choices=choices, criteria=criteria, own=own.values())
+    check_answer(answer, shown=held.shown, choices=choices, criteria=criteria, own=own)
 
 
 def _why_not(write: Write, held: Any, state: State) -> str | None:
