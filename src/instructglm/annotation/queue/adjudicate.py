@@ -10,9 +10,11 @@ from pydantic import Field, model_validator
 from sqlalchemy import Connection, exists, func, select
 
 from instructglm.annotation.queue.answers import Answer, read_answer
+from instructglm.annotation.queue.leases import is_silent
 from instructglm.annotation.queue.tasks import ShownOutput, in_use, instruction_in_use
 from instructglm.annotation.store.chain import Change, head, record
 from instructglm.annotation.store.people import read_person
+from instructglm.annotation.store.projects import read_project
 from instructglm.annotation.store.store import Store, Write
 from instructglm.annotation.store.tables import (
     IS_LEASED,
@@ -89,15 +91,22 @@ class Overtaken(Record):
 
 
 def undecided(store: Store, project: int) -> Iterator[int]:
-    """The instructions that have all their annotators in some round and no decision since, in their order."""
-    done = exists().where(Item.instruction == Instruction.id, Item.taken == Item.needed)
-    open_places = exists().where(Assignment.instruction == Instruction.id, IS_LEASED, ~Assignment.is_gold)
+    """The instructions with all answers of some round, no decision since, and in nobody's hands, in their order.
+
+    A lease that has ended holds nothing up, though its round be closed and
+    nobody give it back.
+    """
+    leased = (Assignment.instruction == Instruction.id, IS_LEASED, ~Assignment.is_gold)
+    missing = exists().where(*leased, Assignment.round == Item.round)
+    done = exists().where(Item.instruction == Instruction.id, Item.taken == Item.needed, ~missing)
     decided = exists().where(Decision.instruction == Instruction.id, Decision.seen_event >= _last_answer())
     query = select(Instruction.id).where(
-        Instruction.project == project, done, ~open_places, ~decided, instruction_in_use(Instruction.id)
+        Instruction.project == project, done, ~decided, instruction_in_use(Instruction.id)
     )
     with store.read() as connection:
-        yield from connection.scalars(query.order_by(Instruction.id))
+        lease_ms = read_project(connection, project).settings.lease_ms
+        in_hands = exists().where(*leased, ~is_silent(store.now_ms(connection), lease_ms))
+        yield from connection.scalars(query.where(~in_hands).order_by(Instruction.id))
 
 
 def _last_answer() -> Any:
