@@ -125,6 +125,13 @@ def test_a_writer_that_never_ends_is_told(place: str) -> None:
         assert "try again" in refused.value.hint
 
 
+def test_threads_wait_no_longer_than_they_were_told_to(place: str) -> None:
+    with open_store(place, create=True, wait_s=0.2) as store:
+        with store.write(), pytest.raises(StorageError, match=r"writing for too long"):
+            create_project(store, "law")
+        assert create_project(store, "law") == 1
+
+
 def test_a_full_disk_is_told_and_nothing_is_half_stored(tmp_path: Path) -> None:
     with open_store(tmp_path / "annotations.db", create=True) as store:
         project = create_project(store, "law")

@@ -4,6 +4,10 @@ What an event made are rows that carry its number, and it holds their hash. So
 neither a row nor an event can be changed, put in or taken out behind the log's
 back without a link that no longer fits (`verify.py`). To know that nothing was
 cut off at the end, keep a `Head` elsewhere.
+
+The log vouches for the tables in `LOGGED`. It tells of people's roles, of
+settings and of rounds in the bodies of events, but what stands in their own
+tables, and which assignment is gold, is not compared with it.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def open_store(place: str | Path, *, create: bool = False, wait_s: float = 30.0,
     Args:
         place: where it is.
         create: make it where there is none.
-        wait_s: how long to wait for another writer.
+        wait_s: how long to wait for the writers of this process, and then for those of others.
         clock: what tells the time, instead of the database or this machine.
 
     Raises:
@@ -42,7 +42,7 @@ def open_store(place: str | Path, *, create: bool = False, wait_s: float = 30.0,
     except BaseException:
         engine.dispose()
         raise
-    return Store(engine, clock)
+    return Store(engine, clock, wait_s)
 
 
 def _see_file(url: URL, create: bool) -> None:

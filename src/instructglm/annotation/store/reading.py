@@ -114,7 +114,7 @@ def judgements(
         kinds: only these; empty: all.
         criterion: only ratings by this one.
         round: only of this number.
-        as_of: the state after this event; None: now.
+        as_of: what was said until this event; None: now. Which items are gold is always told as it is now.
         with_gold: those too that were given on gold items.
 
     Raises:
