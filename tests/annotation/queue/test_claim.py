@@ -178,37 +178,6 @@ def test_what_is_imported_later_joins_the_open_round(team) -> None:
     assert team.take(team.people[0]).instruction != task.instruction
 
 
-def test_only_what_was_imported_since_joins_a_round_and_with_its_number_of_annotators(team) -> None:
-    team = team(10, 1, settings=Settings(annotators_per_item=1, gold_share=0))
-    open_round(team.store, team.project, share=0.1, annotators=3)
-    import_records(team.store, team.project, items(15))
-    assert add_new_instructions(team.store, team.project) == 5
-    assert add_new_instructions(team.store, team.project) == 0
-    with team.store.read() as connection:
-        needed = connection.scalars(select(Item.needed).where(Item.round == 2)).all()
-    assert needed == [3] * 6
-
-
-@pytest.mark.parametrize(
-    ("shape", "message"),
-    [
-        ({"annotators": 0}, "annotators: found 0; expected at least 1"),
-        ({"annotators": -1}, "annotators: found -1"),
-        ({"share": -0.5}, "share: found -0.5; expected more than 0"),
-        ({"share": float("nan")}, "share: found nan"),
-        ({"delay_s": float("inf")}, "delay_s: found inf"),
-        ({"delay_s": -1.0}, r"delay_s: found -1\.0"),
-    ],
-)
-def test_a_round_of_a_shape_that_means_nothing_is_refused(team, shape, message: str) -> None:
-    team = team(2, 1)
-    with pytest.raises(DataError, match=message):
-        open_round(team.store, team.project, **shape)
-    with pytest.raises(DataError, match="extra: found -5; expected at least 1"):
-        need_more(team.store, team.project, [1], extra=-5)
-    assert [one.number for one in list_rounds(team.store, team.project)] == [1]
-
-
 def test_a_round_that_is_closed_gives_nothing_out_and_lets_people_finish(team) -> None:
     team = team(3, 2)
     ann, bo = team.people

@@ -1,14 +1,19 @@
 """Rounds after the first: what is seen again, what is not, and agreement of people with themselves."""
 
-from annotation_team import rate
+import pytest
+from annotation_team import items, rate
+from sqlalchemy import select
 
 from instructglm.annotation.queue.answers import Answer
 from instructglm.annotation.queue.claim import Idle, next_task
 from instructglm.annotation.queue.progress import people_progress, round_progress
 from instructglm.annotation.queue.repeats import repeats
-from instructglm.annotation.queue.rounds import close_round, list_rounds, open_round
+from instructglm.annotation.queue.rounds import add_new_instructions, close_round, list_rounds, need_more, open_round
+from instructglm.annotation.store.importing import import_records
 from instructglm.annotation.store.projects import Settings
+from instructglm.annotation.store.tables import Item
 from instructglm.annotation.store.withdrawing import withdraw_instructions, withdraw_outputs
+from instructglm.core.errors import DataError
 
 ONE_EACH = Settings(annotators_per_item=1, gold_share=0)
 
@@ -163,3 +168,34 @@ def test_what_is_withdrawn_is_given_to_nobody(team) -> None:
     assert team.idle(team.people[0]) == "everything is done"
     open_round(team.store, team.project)
     assert [output.id for output in team.take(team.people[0]).outputs] == [task.outputs[1].id]
+
+
+def test_only_what_was_imported_since_joins_a_round_and_with_its_number_of_annotators(team) -> None:
+    team = team(10, 1, settings=Settings(annotators_per_item=1, gold_share=0))
+    open_round(team.store, team.project, share=0.1, annotators=3)
+    import_records(team.store, team.project, items(15))
+    assert add_new_instructions(team.store, team.project) == 5
+    assert add_new_instructions(team.store, team.project) == 0
+    with team.store.read() as connection:
+        needed = connection.scalars(select(Item.needed).where(Item.round == 2)).all()
+    assert needed == [3] * 6
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ({"annotators": 0}, "annotators: found 0; expected at least 1"),
+        ({"annotators": -1}, "annotators: found -1"),
+        ({"share": -0.5}, "share: found -0.5; expected more than 0"),
+        ({"share": float("nan")}, "share: found nan"),
+        ({"delay_s": float("inf")}, "delay_s: found inf"),
+        ({"delay_s": -1.0}, r"delay_s: found -1\.0"),
+    ],
+)
+def test_a_round_of_a_shape_that_means_nothing_is_refused(team, shape, message: str) -> None:
+    team = team(2, 1)
+    with pytest.raises(DataError, match=message):
+        open_round(team.store, team.project, **shape)
+    with pytest.raises(DataError, match="extra: found -5; expected at least 1"):
+        need_more(team.store, team.project, [1], extra=-5)
+    assert [one.number for one in list_rounds(team.store, team.project)] == [1]

@@ -187,46 +187,6 @@ def test_somebody_elses_assignment_can_not_be_saved_or_seen(team) -> None:
             attempt()
 
 
-def test_the_newest_draft_is_kept_whatever_order_they_arrive_in(team) -> None:
-    team = team(1, 1)
-    (ann,) = team.people
-    task = team.take(ann)
-    for version, text in ((1, "a"), (3, "abc"), (2, "ab")):
-        kept = autosave(team.store, ann, task.assignment, {"text": text, "strange": STRANGE}, version)
-    assert kept.version == 3
-    again = team.take(ann)
-    assert (again.draft, again.draft_version) == ({"text": "abc", "strange": STRANGE}, 3)
-
-
-def test_an_autosave_that_arrives_after_the_save_is_known_to_be_older(team) -> None:
-    team = team(1, 1)
-    (ann,) = team.people
-    task = team.take(ann)
-    autosave(team.store, ann, task.assignment, {"text": "half"}, 1)
-    team.say(ann, task, Answer(written=("Whole.",)))
-    autosave(team.store, ann, task.assignment, {"text": "late"}, 2)
-    again = open_task(team.store, ann, task.assignment)
-    assert (again.draft, again.draft_based_on, again.revision) == ({"text": "late"}, 0, 1)
-    autosave(team.store, ann, task.assignment, {"text": "new"}, 1, based_on=1)
-    assert autosave(team.store, ann, task.assignment, {"text": "later still"}, 3).version == 1
-    again = open_task(team.store, ann, task.assignment)
-    assert (again.draft, again.draft_based_on) == ({"text": "new"}, 1)
-
-
-def test_half_a_character_is_kept_in_a_draft_and_refused_in_an_answer(team) -> None:
-    team = team(1, 1)
-    (ann,) = team.people
-    task = team.take(ann)
-    half = {"text": "cut \ud83d"}
-    autosave(team.store, ann, task.assignment, half, 1)
-    with pytest.raises(ValueError, match="half a character"):
-        Answer(comment=half["text"])
-    with pytest.raises(DataError, match="half a character"):
-        team.say(ann, task, Answer(label="yes"), key=half["text"])
-    assert team.take(ann).draft == half
-    assert count(team, Submission) == 0
-
-
 def test_the_guideline_of_the_moment_is_named(team) -> None:
     team = team(2, 1)
     for _ in range(2):

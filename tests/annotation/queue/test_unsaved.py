@@ -12,6 +12,13 @@ from instructglm.annotation.store.projects import Settings
 from instructglm.annotation.store.tables import Submission
 from instructglm.core.errors import DataError
 
+ODD = "a\0b\x01c\x010 <script>alert(1)</script> 你好\r\n\t\ufeff \U0001f600"
+
+
+def count_saves(team) -> int:
+    with team.store.read() as connection:
+        return connection.scalar(select(func.count()).select_from(Submission))
+
 
 def texts(task) -> list[tuple[str, ...]]:
     return [Answer.model_validate(one.body).written for one in task.unsaved]
@@ -27,8 +34,7 @@ def test_a_key_of_one_item_saves_nothing_for_another_and_says_so(team) -> None:
         with pytest.raises(DataError, match="this key was used for another item"):
             team.say(ann, second, Answer(label=label), key="1")
     assert isinstance(team.say(ann, second, Answer(label="yes"), key="2"), Saved)
-    with team.store.read() as connection:
-        assert connection.scalar(select(func.count()).select_from(Submission)) == 2
+    assert count_saves(team) == 2
 
 
 def test_an_answer_under_a_used_key_is_kept(team) -> None:
@@ -82,3 +88,43 @@ def test_nothing_is_no_draft(team) -> None:
     task = team.take(team.people[0])
     with pytest.raises(DataError, match="nothing to keep"):
         autosave(team.store, team.people[0], task.assignment, None, 1)
+
+
+def test_the_newest_draft_is_kept_whatever_order_they_arrive_in(team) -> None:
+    team = team(1, 1)
+    (ann,) = team.people
+    task = team.take(ann)
+    for version, text in ((1, "a"), (3, "abc"), (2, "ab")):
+        kept = autosave(team.store, ann, task.assignment, {"text": text, "strange": ODD}, version)
+    assert kept.version == 3
+    again = team.take(ann)
+    assert (again.draft, again.draft_version) == ({"text": "abc", "strange": ODD}, 3)
+
+
+def test_an_autosave_that_arrives_after_the_save_is_known_to_be_older(team) -> None:
+    team = team(1, 1)
+    (ann,) = team.people
+    task = team.take(ann)
+    autosave(team.store, ann, task.assignment, {"text": "half"}, 1)
+    team.say(ann, task, Answer(written=("Whole.",)))
+    autosave(team.store, ann, task.assignment, {"text": "late"}, 2)
+    again = open_task(team.store, ann, task.assignment)
+    assert (again.draft, again.draft_based_on, again.revision) == ({"text": "late"}, 0, 1)
+    autosave(team.store, ann, task.assignment, {"text": "new"}, 1, based_on=1)
+    assert autosave(team.store, ann, task.assignment, {"text": "later still"}, 3).version == 1
+    again = open_task(team.store, ann, task.assignment)
+    assert (again.draft, again.draft_based_on) == ({"text": "new"}, 1)
+
+
+def test_half_a_character_is_kept_in_a_draft_and_refused_in_an_answer(team) -> None:
+    team = team(1, 1)
+    (ann,) = team.people
+    task = team.take(ann)
+    half = {"text": "cut \ud83d"}
+    autosave(team.store, ann, task.assignment, half, 1)
+    with pytest.raises(ValueError, match="half a character"):
+        Answer(comment=half["text"])
+    with pytest.raises(DataError, match="half a character"):
+        team.say(ann, task, Answer(label="yes"), key=half["text"])
+    assert team.take(ann).draft == half
+    assert count_saves(team) == 0

@@ -96,8 +96,8 @@ def undecided(store: Store, project: int) -> Iterator[int]:
     A lease that has ended holds nothing up, though its round be closed and
     nobody give it back.
     """
-    leased = (Assignment.instruction == Instruction.id, IS_LEASED, ~Assignment.is_gold)
-    missing = exists().where(*leased, Assignment.round == Item.round)
+    leased = (IS_LEASED, ~Assignment.is_gold)
+    missing = exists().where(*leased, Assignment.round == Item.round, Assignment.instruction == Item.instruction)
     done = exists().where(Item.instruction == Instruction.id, Item.taken == Item.needed, ~missing)
     decided = exists().where(Decision.instruction == Instruction.id, Decision.seen_event >= _last_answer())
     query = select(Instruction.id).where(
@@ -105,7 +105,8 @@ def undecided(store: Store, project: int) -> Iterator[int]:
     )
     with store.read() as connection:
         lease_ms = read_project(connection, project).settings.lease_ms
-        in_hands = exists().where(*leased, ~is_silent(store.now_ms(connection), lease_ms))
+        held = (*leased, ~is_silent(store.now_ms(connection), lease_ms))
+        in_hands = exists().where(Assignment.instruction == Instruction.id, *held)
         yield from connection.scalars(query.where(~in_hands).order_by(Instruction.id))
 
 
