@@ -1,6 +1,7 @@
 """What was written stays as it is, whichever program asks."""
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def insertion(verb: str, name: str, row: dict[str, int]) -> str:
 
 
 @pytest.fixture
-def raw(tmp_path: Path) -> sqlite3.Connection:
+def raw(tmp_path: Path) -> Iterator[sqlite3.Connection]:
     """A store as any program sees it that can read SQLite, with a row in every table of content."""
     open_store(tmp_path / "annotations.db", create=True).close()
     connection = sqlite3.connect(tmp_path / "annotations.db")
@@ -41,7 +42,8 @@ def raw(tmp_path: Path) -> sqlite3.Connection:
         columns = Base.metadata.tables[name].columns
         connection.execute(insertion("INSERT", name, {column.name: 1 for column in columns}))
     connection.commit()
-    return connection
+    yield connection
+    connection.close()
 
 
 @pytest.mark.parametrize("name", APPENDED)
