@@ -72,6 +72,16 @@ def test_a_bad_line_is_named_and_nothing_or_the_rest_is_imported(cli, files) -> 
     assert rest.err.startswith("left out: bad.jsonl:2: record: found")
 
 
+def test_a_table_with_lists_in_its_cells_is_imported_and_repeats_are_told(cli, files) -> None:
+    (files / "table.csv").write_text(
+        'instruction,outputs,choices,extra\nIs it?,"[""Yes.""]","[""yes"", ""no""]",\nIs it?,,"[""no""]",\n'
+    )
+    cli("annotate", "init", "law")
+    done = cli("annotate", "import", "law", "table.csv")
+    assert (done.code, done.out) == (0, "1 new instructions, 1 new outputs, 0 known before, 1 repeated\n")
+    assert done.err.startswith("repeated, the first holds: table.csv:3: choices: found ('no',); expected ('yes', 'no')")
+
+
 def test_mistakes_are_told_with_the_next_move(cli, files) -> None:
     missing = cli("annotate", "status")
     assert (missing.code, "annotate init" in missing.err) == (2, True)

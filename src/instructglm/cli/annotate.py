@@ -67,7 +67,8 @@ def import_files(
     """Import instructions with their outputs, in one go: all or, if a record is wrong, nothing.
 
     Fields: instruction and input, or messages; outputs; task, domain, complexity, language, source, licence, choices,
-    extra. What is there already is not doubled. Exit code 1 if records were left out.
+    extra; in CSV and TSV, lists and extra are spelled as JSON. What is there already is not doubled. Exit code 1 if
+    records were left out.
 
     Example: instructglm annotate import law questions.jsonl
     """
@@ -82,7 +83,10 @@ def import_files(
         print_json(done.model_dump(mode="json"))
     else:
         new = f"{done.num_instructions} new instructions, {done.num_outputs} new outputs"
-        print(f"{new}, {done.num_known} known before")
+        repeated = f", {done.num_repeated} repeated" if done.num_repeated else ""
+        print(f"{new}, {done.num_known} known before{repeated}")
+    for fault in () if as_json else done.differing:
+        print(f"repeated, the first holds: {fault}", file=sys.stderr)
     for fault in () if as_json else done.faults:
         print(f"left out: {fault}", file=sys.stderr)
     if done.faults:

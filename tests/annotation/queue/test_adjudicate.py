@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from instructglm.annotation.queue.adjudicate import Decided, Overtaken, Verdict, decide, open_case, undecided
 from instructglm.annotation.queue.answers import Answer
-from instructglm.annotation.queue.rounds import open_round
+from instructglm.annotation.queue.rounds import close_round, open_round
 from instructglm.annotation.store.people import add_person
 from instructglm.annotation.store.projects import Settings
 from instructglm.annotation.store.tables import Decision, Role
@@ -74,6 +74,38 @@ def test_answers_that_came_meanwhile_are_to_be_seen_first(disputed) -> None:
     late = decide(team.store, first, case, Verdict(label="yes", reason="clear"), key="a")
     assert isinstance(late, Overtaken)
     assert late.num_new_answers == 1
+
+
+def test_a_lease_that_ended_in_a_closed_round_holds_no_item_up(disputed, clock) -> None:
+    team, instruction, _ = disputed
+    open_round(team.store, team.project)
+    team.take(team.people[0])
+    assert list(undecided(team.store, team.project)) == []
+    close_round(team.store, team.project)
+    clock.advance(900)
+    assert list(undecided(team.store, team.project)) == [instruction]
+
+
+def test_an_item_with_an_answer_missing_is_not_before_a_reviewer(team, clock) -> None:
+    team = team(1, 2, settings=Settings(annotators_per_item=2, gold_share=0))
+    first, second = (team.take(person) for person in team.people)
+    team.say(team.people[0], first, Answer(label="yes"))
+    clock.advance(900)
+    assert list(undecided(team.store, team.project)) == []
+    team.say(team.people[1], second, Answer(label="no"))
+    assert list(undecided(team.store, team.project)) == [1]
+
+
+def test_a_key_of_one_item_decides_nothing_for_another(team) -> None:
+    team = team(2, 1, settings=Settings(annotators_per_item=1, gold_share=0))
+    reviewer = add_person(team.store, "Reviewer", Role.REVIEWER)
+    verdict = Verdict(label="yes", reason="clear")
+    cases = [open_case(team.store, reviewer, instruction) for instruction in (1, 2)]
+    decide(team.store, reviewer, cases[0], verdict, key="a")
+    with pytest.raises(DataError, match="this key was used for another verdict"):
+        decide(team.store, reviewer, cases[1], verdict, key="a")
+    with pytest.raises(DataError, match="there is no instruction 99"):
+        decide(team.store, reviewer, cases[1].model_copy(update={"instruction": 99}), verdict, key="b")
 
 
 def test_only_reviewers_decide_and_only_on_what_is_there(disputed) -> None:

@@ -10,7 +10,7 @@ from queue_moves import Moves
 from sqlalchemy import event, select
 
 from instructglm.annotation.queue.answers import Answer
-from instructglm.annotation.queue.claim import Idle, next_task
+from instructglm.annotation.queue.claim import next_task
 from instructglm.annotation.queue.drafts import autosave
 from instructglm.annotation.queue.leases import give_back, remove_person
 from instructglm.annotation.queue.rounds import add_new_instructions, close_round, list_rounds, need_more, open_round
@@ -131,7 +131,7 @@ def test_a_skipped_item_goes_to_somebody_else(team) -> None:
     ann, bo = team.people
     task = team.take(ann)
     assert isinstance(team.say(ann, task, Answer(skip="not my field")), Saved)
-    assert team.idle(ann) == "everything is done"
+    assert team.idle(ann) == "the rest is for others"
     again = team.take(bo)
     assert isinstance(team.say(bo, again, rate(again, 5)), Saved)
     changed = open_task(team.store, ann, task.assignment)
@@ -163,7 +163,7 @@ def test_more_annotators_are_found_for_items_that_need_them(team) -> None:
         team.say(team.people[0], task, rate(task, 3))
     assert team.idle(team.people[1]) == "everything is done"
     need_more(team.store, team.project, [task.instruction])
-    assert team.idle(team.people[0]) == "everything is done"
+    assert team.idle(team.people[0]) == "the rest is for others"
     assert team.take(team.people[1]).instruction == task.instruction
 
 
@@ -246,7 +246,3 @@ def test_whatever_people_do_places_are_counted_right(tmp_path_factory, data) -> 
         for _ in range(data.draw(st.integers(5, 30))):
             moves.make(data.draw(st.sampled_from(moves.NAMES)), data.draw(st.integers(0, 2)))
             moves.check()
-
-
-def test_idle_knows_when_to_ask_again() -> None:
-    assert Idle(reason="too fresh", again_ms=5).again_ms == 5

@@ -6,11 +6,12 @@ from sqlalchemy import select
 
 from instructglm.annotation.queue.answers import Answer
 from instructglm.annotation.queue.gold import Gold, add_gold, gold_scores
-from instructglm.annotation.queue.rounds import open_round
+from instructglm.annotation.queue.rounds import close_round, open_round
 from instructglm.annotation.queue.tasks import Task
 from instructglm.annotation.store.projects import Settings
 from instructglm.annotation.store.reading import instructions, judgements, outputs
 from instructglm.annotation.store.tables import Item
+from instructglm.annotation.store.verify import verify
 from instructglm.core.errors import DataError
 from instructglm.core.proportions import wilson
 
@@ -18,6 +19,7 @@ from instructglm.core.proportions import wilson
 def with_gold(team, num_items: int, num_gold: int, share: float = 0.5):
     team = team(num_items, 2, settings=Settings(annotators_per_item=1, gold_share=share))
     gold = [one.id for one in instructions(team.store, team.project)][:num_gold]
+    close_round(team.store, team.project)
     add_gold(team.store, team.project, [Gold(instruction=one, label="yes") for one in gold])
     open_round(team.store, team.project)
     return team, gold
@@ -63,6 +65,7 @@ def test_the_score_counts_the_last_answer_and_no_skips(team) -> None:
 def test_a_rating_may_be_gold_give_or_take(team) -> None:
     team = team(3, 1, settings=Settings(annotators_per_item=1, gold_share=1.0), outputs=1)
     (one, two, _) = outputs(team.store, team.project)
+    close_round(team.store, team.project)
     for value in (1, 4):  # the later one holds
         add_gold(
             team.store,
@@ -84,11 +87,14 @@ def test_a_rating_may_be_gold_give_or_take(team) -> None:
 def test_gold_that_is_none_is_refused(team) -> None:
     team = team(1, 1)
     (instruction,) = instructions(team.store, team.project)
+    close_round(team.store, team.project)
     wrong = [
         Gold(instruction=99, label="yes"),
         Gold(instruction=instruction.id, label="perhaps"),
         Gold(instruction=instruction.id),
-        Gold(instruction=instruction.id, value=3, output=99),
+        Gold(instruction=instruction.id, value=3, output=99, criterion="quality"),
+        Gold(instruction=instruction.id, value=3, output=1),
+        Gold(instruction=instruction.id, value=9, output=1, criterion="quality"),
     ]
     with pytest.raises(DataError) as refused:
         add_gold(team.store, team.project, wrong)
@@ -97,4 +103,33 @@ def test_gold_that_is_none_is_refused(team) -> None:
         f"gold of instruction {instruction.id}: found 'perhaps'; expected one of yes, no",
         f"gold of instruction {instruction.id}: found neither; expected a label or a value",
         f"gold of instruction {instruction.id}: a value needs one of its outputs; found 99",
+        f"gold of instruction {instruction.id}: criterion ''; expected one of quality",
+        f"gold of instruction {instruction.id}: found 9 by 'quality'; expected 1 to 5",
     )
+
+
+def test_what_waits_in_the_open_queue_can_not_become_gold(team) -> None:
+    team = team(1, 1)
+    (instruction,) = instructions(team.store, team.project)
+    with pytest.raises(DataError, match="it is in the queue of the open round"):
+        add_gold(team.store, team.project, [Gold(instruction=instruction.id, label="yes")])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"value": float("nan")}, {"value": 3, "tolerance": float("inf")}, {"value": 3, "tolerance": -1}],
+)
+def test_gold_is_a_finite_number_give_or_take_one(values) -> None:
+    with pytest.raises(ValueError, match=r"finite number|greater than or equal to 0"):
+        Gold(instruction=1, output=1, criterion="quality", **values)
+
+
+def test_a_negative_zero_leaves_the_log_whole(team) -> None:
+    scale = {"criteria": {"quality": {"low": -1, "high": 1}}, "gold_share": 0}
+    team = team(1, 1, settings=Settings.model_validate(scale))
+    task = team.take(team.people[0])
+    team.say(team.people[0], task, rate(task, -0.0))
+    close_round(team.store, team.project)
+    gold = Gold(instruction=task.instruction, output=task.outputs[0].id, criterion="quality", value=-0.0)
+    add_gold(team.store, team.project, [gold])
+    assert verify(team.store).broken is None

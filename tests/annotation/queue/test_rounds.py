@@ -1,14 +1,19 @@
 """Rounds after the first: what is seen again, what is not, and agreement of people with themselves."""
 
-from annotation_team import rate
+import pytest
+from annotation_team import items, rate
+from sqlalchemy import select
 
 from instructglm.annotation.queue.answers import Answer
 from instructglm.annotation.queue.claim import Idle, next_task
 from instructglm.annotation.queue.progress import people_progress, round_progress
 from instructglm.annotation.queue.repeats import repeats
-from instructglm.annotation.queue.rounds import list_rounds, open_round
+from instructglm.annotation.queue.rounds import add_new_instructions, close_round, list_rounds, need_more, open_round
+from instructglm.annotation.store.importing import import_records
 from instructglm.annotation.store.projects import Settings
+from instructglm.annotation.store.tables import Item
 from instructglm.annotation.store.withdrawing import withdraw_instructions, withdraw_outputs
+from instructglm.core.errors import DataError
 
 ONE_EACH = Settings(annotators_per_item=1, gold_share=0)
 
@@ -81,6 +86,30 @@ def test_others_may_have_at_once_what_one_must_wait_for(team, clock) -> None:
     assert team.take(bo).instruction in done
 
 
+def test_what_is_done_elsewhere_or_meanwhile_does_not_put_off_a_blind_round(team, clock) -> None:
+    here, there = team(2, 2, settings=ONE_EACH), team(3, 0, settings=ONE_EACH)
+    ann = here.people[0]
+    there.people, there.saves = [ann], 100  # keys that are not those of the other project
+    write_all(here, 2)
+    start = clock.now_ms
+    open_round(here.store, here.project, blind=True, delay_s=3600)
+    for seconds in (0, 1800, 1799):
+        clock.advance(seconds)
+        assert next_task(here.store, here.project, ann) == Idle(reason="too fresh", again_ms=start + 3_600_000)
+        write_all(there, 1)
+    clock.advance(1)
+    here.take(ann)
+
+
+def test_nothing_is_too_fresh_where_nothing_waits(team) -> None:
+    team = team(3, 2, settings=ONE_EACH)
+    done = write_all(team, 1)
+    rest = {1, 2, 3} - set(done)
+    open_round(team.store, team.project, instructions=rest, blind=True, delay_s=3600)
+    write_all(team, 2)
+    assert team.idle(team.people[0]) == "everything is done"
+
+
 def test_a_share_of_the_items_or_chosen_ones_go_into_a_round(team) -> None:
     team = team(10, 1, settings=ONE_EACH)
     done = write_all(team, 10)
@@ -109,6 +138,25 @@ def test_progress_counts_by_round_and_person(team, clock) -> None:
     assert people_progress(team.store, team.project)[1].median_s == 3.0
 
 
+def test_a_lease_of_a_closed_round_that_ended_waits_again_in_the_count(team, clock) -> None:
+    team = team(2, 2, settings=Settings(annotators_per_item=1, gold_share=0, lease_s=60))
+    team.take(team.people[0])
+    close_round(team.store, team.project)
+    clock.advance(60)
+    (round,) = round_progress(team.store, team.project)
+    assert (round.num_places, round.num_done, round.num_leased, round.num_waiting) == (2, 0, 0, 2)
+    (person,) = people_progress(team.store, team.project)
+    assert person.num_leased == 0
+
+
+def test_what_is_withdrawn_does_not_wait(team) -> None:
+    team = team(3, 1, settings=ONE_EACH)
+    (done,) = write_all(team, 1)
+    withdraw_instructions(team.store, team.project, [done, done % 3 + 1], "not allowed")
+    (round,) = round_progress(team.store, team.project)
+    assert (round.num_items, round.num_places, round.num_done, round.num_waiting) == (3, 2, 1, 1)
+
+
 def test_what_is_withdrawn_is_given_to_nobody(team) -> None:
     team = team(2, 1, settings=ONE_EACH)
     task = team.take(team.people[0])
@@ -120,3 +168,34 @@ def test_what_is_withdrawn_is_given_to_nobody(team) -> None:
     assert team.idle(team.people[0]) == "everything is done"
     open_round(team.store, team.project)
     assert [output.id for output in team.take(team.people[0]).outputs] == [task.outputs[1].id]
+
+
+def test_only_what_was_imported_since_joins_a_round_and_with_its_number_of_annotators(team) -> None:
+    team = team(10, 1, settings=Settings(annotators_per_item=1, gold_share=0))
+    open_round(team.store, team.project, share=0.1, annotators=3)
+    import_records(team.store, team.project, items(15))
+    assert add_new_instructions(team.store, team.project) == 5
+    assert add_new_instructions(team.store, team.project) == 0
+    with team.store.read() as connection:
+        needed = connection.scalars(select(Item.needed).where(Item.round == 2)).all()
+    assert needed == [3] * 6
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ({"annotators": 0}, "annotators: found 0; expected at least 1"),
+        ({"annotators": -1}, "annotators: found -1"),
+        ({"share": -0.5}, "share: found -0.5; expected more than 0"),
+        ({"share": float("nan")}, "share: found nan"),
+        ({"delay_s": float("inf")}, "delay_s: found inf"),
+        ({"delay_s": -1.0}, r"delay_s: found -1\.0"),
+    ],
+)
+def test_a_round_of_a_shape_that_means_nothing_is_refused(team, shape, message: str) -> None:
+    team = team(2, 1)
+    with pytest.raises(DataError, match=message):
+        open_round(team.store, team.project, **shape)
+    with pytest.raises(DataError, match="extra: found -5; expected at least 1"):
+        need_more(team.store, team.project, [1], extra=-5)
+    assert [one.number for one in list_rounds(team.store, team.project)] == [1]

@@ -95,7 +95,7 @@ def test_a_save_from_a_stale_copy_keeps_both_texts(team) -> None:
     assert (stale.stored.written, stale.sent.written) == (("From the laptop.",), ("From the phone.",))
     again = open_task(team.store, ann, task.assignment)
     assert again.answer == stale.stored
-    assert Answer.model_validate(again.draft) == stale.sent
+    assert [Answer.model_validate(one.body) for one in again.unsaved] == [stale.sent]
     merged = team.say(ann, again, Answer(written=("From both.",)))
     assert (merged.revision, count(team, Submission)) == (2, 2)
 
@@ -120,6 +120,20 @@ def test_a_changed_mind_is_a_new_row_and_takes_back_only_what_it_replaces(team) 
         ("Dropped.", "replaced by its author"),
         ("New.", None),
     ]
+
+
+def test_what_an_answer_replaces_it_can_edit_and_not_judge(team) -> None:
+    team = team(1, 1)
+    (ann,) = team.people
+    task = team.take(ann)
+    team.say(ann, task, Answer(written=("Mine.",)))
+    task = open_task(team.store, ann, task.assignment)
+    with team.store.read() as connection:
+        own = connection.scalar(select(Output.id).where(Output.origin == "person"))
+    rating = OutputRating(output=own, criterion="quality", value=5)
+    with pytest.raises(DataError, match=f"output {own}: this very answer replaces it"):
+        team.say(ann, task, Answer(written=("Other.",), ratings=(rating,)))
+    assert isinstance(team.say(ann, task, Answer(edits=(Edit(output=own, text="Better."),))), Saved)
 
 
 def test_an_answer_that_does_not_fit_is_refused_with_all_its_faults(team) -> None:
@@ -171,46 +185,6 @@ def test_somebody_elses_assignment_can_not_be_saved_or_seen(team) -> None:
     ):
         with pytest.raises(DataError, match="is not one of this person's"):
             attempt()
-
-
-def test_the_newest_draft_is_kept_whatever_order_they_arrive_in(team) -> None:
-    team = team(1, 1)
-    (ann,) = team.people
-    task = team.take(ann)
-    for version, text in ((1, "a"), (3, "abc"), (2, "ab")):
-        kept = autosave(team.store, ann, task.assignment, {"text": text, "strange": STRANGE}, version)
-    assert kept.version == 3
-    again = team.take(ann)
-    assert (again.draft, again.draft_version) == ({"text": "abc", "strange": STRANGE}, 3)
-
-
-def test_an_autosave_that_arrives_after_the_save_is_known_to_be_older(team) -> None:
-    team = team(1, 1)
-    (ann,) = team.people
-    task = team.take(ann)
-    autosave(team.store, ann, task.assignment, {"text": "half"}, 1)
-    team.say(ann, task, Answer(written=("Whole.",)))
-    autosave(team.store, ann, task.assignment, {"text": "late"}, 2)
-    again = open_task(team.store, ann, task.assignment)
-    assert (again.draft, again.draft_based_on, again.revision) == ({"text": "late"}, 0, 1)
-    autosave(team.store, ann, task.assignment, {"text": "new"}, 1, based_on=1)
-    assert autosave(team.store, ann, task.assignment, {"text": "later still"}, 3).version == 1
-    again = open_task(team.store, ann, task.assignment)
-    assert (again.draft, again.draft_based_on) == ({"text": "new"}, 1)
-
-
-def test_half_a_character_is_kept_in_a_draft_and_refused_in_an_answer(team) -> None:
-    team = team(1, 1)
-    (ann,) = team.people
-    task = team.take(ann)
-    half = {"text": "cut \ud83d"}
-    autosave(team.store, ann, task.assignment, half, 1)
-    with pytest.raises(ValueError, match="half a character"):
-        Answer(comment=half["text"])
-    with pytest.raises(DataError, match="half a character"):
-        team.say(ann, task, Answer(label="yes"), key=half["text"])
-    assert team.take(ann).draft == half
-    assert count(team, Submission) == 0
 
 
 def test_the_guideline_of_the_moment_is_named(team) -> None:

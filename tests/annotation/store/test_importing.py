@@ -63,6 +63,34 @@ def test_alpaca_files_are_understood(store, project: int) -> None:
     assert [(one.instruction, one.text) for one in outputs(store, project)] == [(1, "x"), (2, "y"), (2, "z")]
 
 
+def test_records_of_one_prompt_are_counted_and_their_differences_told(store, project: int) -> None:
+    other = {**GOOD, "outputs": ["Perhaps."], "licence": "", "choices": ["no", "yes"]}
+    done = import_records(store, project, lines(GOOD, GOOD, other))
+    assert (done.num_instructions, done.num_outputs, done.num_known, done.num_repeated) == (1, 3, 0, 2)
+    assert [str(fault) for fault in done.differing] == [
+        "raw.jsonl:3: licence: found ''; expected 'CC0-1.0', as the first of this prompt says",
+        "raw.jsonl:3: choices: found ('no', 'yes'); expected ('yes', 'no'), as the first of this prompt says",
+    ]
+    (one,) = instructions(store, project)
+    assert (one.licence, one.choices) == ("CC0-1.0", ["yes", "no"])
+
+
+def test_null_and_empty_cells_say_nothing_and_cells_may_hold_json(store, project: int) -> None:
+    empty = {name: None for name in GOOD if name != "instruction"}
+    cells = {"instruction": "b", "outputs": '["x", {"text": "y", "model": "m"}]', "choices": '["yes", "no"]'}
+    cells |= {"extra": '{"page": 3}', "domain": ""}
+    blank = {"instruction": "c", "outputs": "", "choices": " ", "extra": ""}
+    import_records(store, project, lines({**empty, "instruction": "a", "output": None}, cells, blank))
+    first, second, third = instructions(store, project)
+    assert [(one.choices, one.extra) for one in (first, third)] == [([], {})] * 2
+    assert (second.choices, second.extra) == (["yes", "no"], {"page": 3})
+    assert [(one.instruction, one.text, one.model) for one in outputs(store, project)] == [(2, "x", ""), (2, "y", "m")]
+    with pytest.raises(
+        DataError, match=r"raw\.jsonl:1: choices: found 'yes, no'; expected Input should be a valid tuple"
+    ):
+        import_records(store, project, lines({"instruction": "d", "choices": "yes, no"}))
+
+
 BAD = {"instruction": "", "outputs": [""], "domian": "law"}
 
 

@@ -5,12 +5,14 @@ import threading
 import pytest
 from sqlalchemy import text
 
+from instructglm.annotation.queue.leases import remove_person
 from instructglm.annotation.store.people import (
     accept_invitation,
     add_person,
     change_role,
     invite,
     list_people,
+    revoke_invitation,
     set_password,
     sign_in,
 )
@@ -74,6 +76,26 @@ def test_an_invitation_expires(store, clock) -> None:
         accept_invitation(store, token, "Ann", PASSWORD)
     with pytest.raises(DataError, match="unknown"):
         accept_invitation(store, "no such token", "Ann", PASSWORD)
+
+
+def test_an_invitation_ends_with_its_sender_or_when_it_is_revoked(store) -> None:
+    ann = add_person(store, "Ann", Role.ADMIN)
+    sent, other = invite(store, Role.ADMIN, by=ann), invite(store, Role.ANNOTATOR)
+    remove_person(store, ann)
+    with pytest.raises(DataError, match="who sent this invitation was removed"):
+        accept_invitation(store, sent, "Bo", PASSWORD)
+    revoke_invitation(store, other)
+    for attempt in (lambda: accept_invitation(store, other, "Bo", PASSWORD), lambda: revoke_invitation(store, other)):
+        with pytest.raises(DataError, match="unknown, used or too old"):
+            attempt()
+    assert [person.name for person in list_people(store)] == ["Ann"]
+
+
+def test_half_a_character_is_no_password(store) -> None:
+    with pytest.raises(DataError, match="half a character"):
+        add_person(store, "Ann", Role.ADMIN, "correct horse \ud83d")
+    add_person(store, "Ann", Role.ADMIN, PASSWORD)
+    assert sign_in(store, "Ann", "correct horse \ud83d") is None
 
 
 def test_a_name_that_is_taken_does_not_use_the_invitation_up(store) -> None:

@@ -97,6 +97,9 @@ def test_what_is_withdrawn_is_out_from_then_on(store, rated) -> None:
     assert [one.id for one in outputs(store, project)] == [2, 3]
     assert [one.id for one in instructions(store, project)] == [1, 2]
     assert [one.id for one in outputs(store, project, as_of=before)] == [1, 2, 3]
+    held = list(judgements(store, project))
+    assert {(one.instruction, one.kind) for one in held} == {(1, "comment"), (2, "comment"), (2, "rating")}
+    assert len(list(judgements(store, project, as_of=before))) == 12
     with pytest.raises(DataError, match="output 99: not of this project"):
         withdraw_outputs(store, project, [1, 99], "spam")
 

@@ -10,9 +10,11 @@ from pydantic import Field, model_validator
 from sqlalchemy import Connection, exists, func, select
 
 from instructglm.annotation.queue.answers import Answer, read_answer
+from instructglm.annotation.queue.leases import is_silent
 from instructglm.annotation.queue.tasks import ShownOutput, in_use, instruction_in_use
 from instructglm.annotation.store.chain import Change, head, record
 from instructglm.annotation.store.people import read_person
+from instructglm.annotation.store.projects import read_project
 from instructglm.annotation.store.store import Store, Write
 from instructglm.annotation.store.tables import (
     IS_LEASED,
@@ -89,15 +91,23 @@ class Overtaken(Record):
 
 
 def undecided(store: Store, project: int) -> Iterator[int]:
-    """The instructions that have all their annotators in some round and no decision since, in their order."""
-    done = exists().where(Item.instruction == Instruction.id, Item.taken == Item.needed)
-    open_places = exists().where(Assignment.instruction == Instruction.id, IS_LEASED, ~Assignment.is_gold)
+    """The instructions with all answers of some round, no decision since, and in nobody's hands, in their order.
+
+    A lease that has ended holds nothing up, though its round be closed and
+    nobody give it back.
+    """
+    leased = (IS_LEASED, ~Assignment.is_gold)
+    missing = exists().where(*leased, Assignment.round == Item.round, Assignment.instruction == Item.instruction)
+    done = exists().where(Item.instruction == Instruction.id, Item.taken == Item.needed, ~missing)
     decided = exists().where(Decision.instruction == Instruction.id, Decision.seen_event >= _last_answer())
     query = select(Instruction.id).where(
-        Instruction.project == project, done, ~open_places, ~decided, instruction_in_use(Instruction.id)
+        Instruction.project == project, done, ~decided, instruction_in_use(Instruction.id)
     )
     with store.read() as connection:
-        yield from connection.scalars(query.order_by(Instruction.id))
+        lease_ms = read_project(connection, project).settings.lease_ms
+        held = (*leased, ~is_silent(store.now_ms(connection), lease_ms))
+        in_hands = exists().where(Assignment.instruction == Instruction.id, *held)
+        yield from connection.scalars(query.where(~in_hands).order_by(Instruction.id))
 
 
 def _last_answer() -> Any:
@@ -180,11 +190,12 @@ def decide(store: Store, person: int, case: Case, verdict: Verdict, *, key: str)
     `key` is the client's own name for it: trying again stores nothing twice.
 
     Raises:
-        DataError: the person is no reviewer, or the verdict does not fit the item; nothing was stored.
+        DataError: the person is no reviewer, there is no such item, the key was used for another verdict, or the
+            verdict does not fit the item; nothing was stored.
     """
     with store.write() as write:
         _see_reviewer(write.connection, person)
-        repeated = _repeated(write.connection, person, key, verdict)
+        repeated = _repeated(write.connection, person, case.instruction, key, verdict)
         if repeated is not None:
             return repeated
         _check(write.connection, case.instruction, verdict)
@@ -201,19 +212,21 @@ def _hash(verdict: Verdict) -> str:
     return hashlib.sha256(canonical_json(verdict.model_dump(mode="json")).encode()).hexdigest()
 
 
-def _repeated(connection: Connection, person: int, key: str, verdict: Verdict) -> Decided | None:
-    columns = (Decision.id, Decision.revision, Decision.event, Decision.answer_hash)
+def _repeated(connection: Connection, person: int, instruction: int, key: str, verdict: Verdict) -> Decided | None:
+    columns = (Decision.id, Decision.revision, Decision.event, Decision.answer_hash, Decision.instruction)
     query = select(*columns).where(Decision.person == person, Decision.key == key)
     found = connection.execute(query).first()
     if found is None:
         return None
-    if found.answer_hash != _hash(verdict):
+    if (found.instruction, found.answer_hash) != (instruction, _hash(verdict)):
         raise DataError("this key was used for another verdict", hint="Open the case again.")
     return Decided(decision=found.id, revision=found.revision, event=found.event, repeated=True)
 
 
 def _check(connection: Connection, instruction: int, verdict: Verdict) -> None:
-    choices = connection.scalars(select(Instruction.choices).where(Instruction.id == instruction)).one()
+    choices = connection.scalar(select(Instruction.choices).where(Instruction.id == instruction))
+    if choices is None:
+        raise DataError(f"there is no instruction {instruction}", hint="Nothing was stored.")
     known = set(connection.scalars(select(Output.id).where(Output.instruction == instruction, in_use(Output.id))))
     faults = [f"output {one}: not one of this item's" for one in verdict.accepted if one not in known]
     if verdict.label is not None and verdict.label not in choices:

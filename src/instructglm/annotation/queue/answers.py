@@ -87,11 +87,15 @@ class Answer(Record):
         }
 
     @property
+    def judged(self) -> set[int]:
+        """The ids of the outputs that are rated, ranked or rejected."""
+        given = {one.output for one in self.ratings} | {one.output for one in self.ranks}
+        return given | {one.output for one in self.rejected if one.output is not None}
+
+    @property
     def outputs(self) -> set[int]:
-        """The ids of all outputs that are judged."""
-        given = {one.output for one in self.edits} | {one.output for one in self.ratings}
-        ranked = {one.output for one in self.ranks}
-        return given | ranked | {one.output for one in self.rejected if one.output is not None}
+        """The ids of all outputs that are judged or edited."""
+        return self.judged | {one.output for one in self.edits}
 
     def spelled(self) -> str:
         """One text for one answer."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
 
 from instructglm.annotation.queue.gold import gold_due
 from instructglm.annotation.queue.leases import read_assignment, renew, return_expired
@@ -29,10 +29,13 @@ class Idle(Record):
     """There is nothing to give now.
 
     `again_ms` is when to ask again, where that is known: items were annotated
-    by the same person too short a while ago.
+    by the same person too short a while ago. "the rest is for others": the
+    items that wait are ones that this person had.
     """
 
-    reason: Literal["no round is open", "everything is done", "others hold the rest", "too fresh"]
+    reason: Literal[
+        "no round is open", "everything is done", "others hold the rest", "the rest is for others", "too fresh"
+    ]
     again_ms: int | None = None
 
 
@@ -84,7 +87,7 @@ def _give(write: Write, info: ProjectInfo, round: Row[*tuple[Any, ...]], person:
         return _lease(write, walker, gold, is_gold=True)
     found = _first_waiting(write, walker)
     if found is None:
-        return _idle(write.connection, walker)
+        return _idle(write, walker)
     taken = take(write, round.id, found.instruction)
     assert taken, "the one writer saw a free place that is not there"
     return _lease(write, walker._replace(position=found.position), found.instruction, is_gold=False)
@@ -98,35 +101,40 @@ def _walker(write: Write, round: Row[*tuple[Any, ...]], person: int) -> _Walker:
         values = {"round": round.id, "person": person, "position": 0, "num_given": 0}
         write.connection.execute(insert(Cursor), values)
         return _Walker(round, person, 0, 0, _again_ms(write, round, person))
-    is_time = row.again_ms is not None and write.now_ms >= row.again_ms
-    return _Walker(round, person, 0 if is_time else row.position, row.num_given, _again_ms(write, round, person))
+    if row.again_ms is not None and write.now_ms < row.again_ms:
+        return _Walker(round, person, *row)
+    position = row.position if row.again_ms is None else 0
+    return _Walker(round, person, position, row.num_given, _again_ms(write, round, person))
 
 
 def _again_ms(write: Write, round: Row[*tuple[Any, ...]], person: int) -> int | None:
-    """When all that the person did in earlier rounds will be old enough; None where it is."""
+    """When all that the person did in other rounds of the project will be old enough; None where it is."""
     if not round.delay_ms:
         return None
-    query = select(func.max(Submission.at_ms)).where(
-        Submission.person == person, Submission.at_ms > write.now_ms - round.delay_ms, Submission.round != round.id
+    query = (
+        select(func.max(Submission.at_ms))
+        .join(Round, Round.id == Submission.round)
+        .where(Submission.person == person, Submission.at_ms > write.now_ms - round.delay_ms)
+        .where(Submission.round != round.id, Round.project == round.project)
     )
     latest = write.connection.scalar(query)
     return None if latest is None else latest + round.delay_ms
 
 
 def _first_waiting(write: Write, walker: _Walker) -> Row[int, int] | None:
-    query = select(Item.instruction, Item.position).where(
-        Item.round == walker.round.id,
-        Item.position > walker.position,
-        Item.taken < Item.needed,
-        ~_had(walker),
-        instruction_in_use(Item.instruction),
-    )
+    query = _waiting(walker.round.id).where(Item.position > walker.position, ~_had(walker))
     if walker.again_ms is not None:
         query = query.where(~_is_fresh(walker, write.now_ms))
     found = write.connection.execute(query.order_by(Item.position).limit(1)).first()
     if found is None:
         _keep(write, walker)
     return found
+
+
+def _waiting(round: int) -> Select[int, int]:
+    """The items of a round that still need somebody."""
+    query = select(Item.instruction, Item.position)
+    return query.where(Item.round == round, Item.taken < Item.needed, instruction_in_use(Item.instruction))
 
 
 def _had(walker: _Walker) -> ColumnElement[bool]:
@@ -165,9 +173,14 @@ def _keep(write: Write, walker: _Walker) -> None:
     write.connection.execute(cursor.values(kept))
 
 
-def _idle(connection: Connection, walker: _Walker) -> Idle:
-    if walker.again_ms is not None:
+def _idle(write: Write, walker: _Walker) -> Idle:
+    def is_any(query: Select[*tuple[Any, ...]]) -> bool:
+        return write.connection.execute(query.limit(1)).first() is not None
+
+    waiting = _waiting(walker.round.id)
+    fresh = waiting.where(~_had(walker), _is_fresh(walker, write.now_ms))
+    if walker.again_ms is not None and is_any(fresh):
         return Idle(reason="too fresh", again_ms=walker.again_ms)
-    others = select(Assignment.id).where(Assignment.round == walker.round.id, IS_LEASED)
-    held = connection.scalar(others.limit(1)) is not None
-    return Idle(reason="others hold the rest" if held else "everything is done")
+    if is_any(select(Assignment.id).where(Assignment.round == walker.round.id, IS_LEASED, ~Assignment.is_gold)):
+        return Idle(reason="others hold the rest")
+    return Idle(reason="the rest is for others" if is_any(waiting) else "everything is done")

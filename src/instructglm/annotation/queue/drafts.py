@@ -8,19 +8,31 @@ from sqlalchemy import Connection, and_, delete, insert, select, update
 
 from instructglm.annotation.queue.leases import read_assignment, renew
 from instructglm.annotation.store.store import Store, Write
-from instructglm.annotation.store.tables import Draft, State
+from instructglm.annotation.store.tables import Draft, State, Unsaved
+from instructglm.core.errors import DataError
 from instructglm.core.records import Record
 
 
 class Autosaved(Record):
     """What became of an autosave.
 
-    `version` is the newest that is kept. `is_held` is False once the item was
-    given back to the others: the text is kept all the same.
+    `version` is the newest that is kept. `kept` is False where that is not what
+    was sent: send it again with a higher version to put it in its place.
+    `is_held` is False once the item was given back to the others: the text is
+    kept all the same.
     """
 
     version: int
+    kept: bool
     is_held: bool
+
+
+class UnsavedAnswer(NamedTuple):
+    """An answer that could not be saved, as it was sent, over which revision."""
+
+    id: int
+    body: Any
+    based_on: int
 
 
 class KeptDraft(NamedTuple):
@@ -39,46 +51,67 @@ def autosave(store: Store, person: int, assignment: int, body: Any, version: int
     one, and one from before the last save can be told from one after it.
 
     Raises:
-        DataError: the person has no such assignment.
+        DataError: the person has no such assignment, or `body` is None.
     """
+    if body is None:
+        raise DataError("there is nothing to keep: found None", hint="Send what was typed.")
     with store.write() as write:
         held = read_assignment(write.connection, person, assignment)
-        kept = read_draft(write.connection, held)
-        is_newest = kept is None or (kept.based_on, kept.version) < (based_on, version)
-        if is_newest:
-            keep_draft(write, held, body, based_on, version)
+        sent, kept = KeptDraft(body, version, based_on), read_draft(write.connection, held)
+        if kept is None or (kept.based_on, kept.version) < (based_on, version):
+            _keep_draft(write, held, kept, sent)
+            kept = sent
         if held.state == State.LEASED:
             renew(write, assignment)
-        newest = version if is_newest or kept is None else kept.version
-        return Autosaved(version=newest, is_held=held.state != State.RETURNED)
+        return Autosaved(version=kept.version, kept=kept == sent, is_held=held.state != State.RETURNED)
 
 
 def read_draft(connection: Connection, held: Any) -> KeptDraft | None:
     """The unfinished work of a person on an item in a round; `held` is any assignment to it."""
-    row = connection.execute(select(Draft.body, Draft.version, Draft.based_on).where(_place(held))).first()
+    row = connection.execute(select(Draft.body, Draft.version, Draft.based_on).where(_place(Draft, held))).first()
     return None if row is None else KeptDraft(row.body, row.version, row.based_on)
 
 
-def keep_draft(write: Write, held: Any, body: Any, based_on: int, version: int | None = None) -> None:
-    """Keep `body` as the draft, in place of an older one; without a version, as the newest."""
-    kept = read_draft(write.connection, held)
-    version = (kept.version if kept else 0) + 1 if version is None else version
-    values = {"body": body, "version": version, "based_on": based_on, "saved_ms": write.now_ms}
+def _keep_draft(write: Write, held: Any, kept: KeptDraft | None, sent: KeptDraft) -> None:
+    values = {**sent._asdict(), "saved_ms": write.now_ms}
     if kept is None:
         place = {"round": held.round, "person": held.person, "instruction": held.instruction}
         write.connection.execute(insert(Draft), {**place, **values})
     else:
-        write.connection.execute(update(Draft).where(_place(held)).values(values))
+        write.connection.execute(update(Draft).where(_place(Draft, held)).values(values))
 
 
 def drop_draft(write: Write, held: Any) -> None:
     """The work is saved: its draft has done its duty."""
-    write.connection.execute(delete(Draft).where(_place(held)))
+    write.connection.execute(delete(Draft).where(_place(Draft, held)))
 
 
-def _place(held: Any) -> Any:
-    return and_(
-        Draft.round == held.round,
-        Draft.person == held.person,
-        Draft.instruction == held.instruction,
-    )
+def keep_unsaved(write: Write, held: Any, body: Any, based_on: int) -> None:
+    """Keep an answer that could not be saved, beside the draft and whatever else was refused; once, however often."""
+    known = read_unsaved(write.connection, held)
+    if any((one.body, one.based_on) == (body, based_on) for one in known):
+        return
+    place = {"round": held.round, "person": held.person, "instruction": held.instruction}
+    values = {"id": write.next_id(Unsaved.id), "body": body, "based_on": based_on, "sent_ms": write.now_ms}
+    write.connection.execute(insert(Unsaved), {**place, **values})
+
+
+def read_unsaved(connection: Connection, held: Any) -> tuple[UnsavedAnswer, ...]:
+    """The answers of a person to an item in a round that could not be saved, in the order of their coming."""
+    query = select(Unsaved.id, Unsaved.body, Unsaved.based_on).where(_place(Unsaved, held)).order_by(Unsaved.id)
+    return tuple(UnsavedAnswer(*row) for row in connection.execute(query))
+
+
+def drop_unsaved(store: Store, person: int, assignment: int, unsaved: int) -> None:
+    """Forget an answer that could not be saved, once the person has seen it and needs it no more.
+
+    Raises:
+        DataError: the person has no such assignment.
+    """
+    with store.write() as write:
+        held = read_assignment(write.connection, person, assignment)
+        write.connection.execute(delete(Unsaved).where(_place(Unsaved, held), Unsaved.id == unsaved))
+
+
+def _place(table: type[Draft] | type[Unsaved], held: Any) -> Any:
+    return and_(table.round == held.round, table.person == held.person, table.instruction == held.instruction)

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pydantic import Field
 from sqlalchemy import Connection, and_, case, exists, func, or_, select
 
 from instructglm.annotation.queue.tasks import instruction_in_use
 from instructglm.annotation.store.chain import Change, record
-from instructglm.annotation.store.projects import ProjectInfo, read_project
+from instructglm.annotation.store.projects import ProjectInfo, Scale, read_project
 from instructglm.annotation.store.store import Store
 from instructglm.annotation.store.tables import (
     IS_KEPT,
@@ -21,9 +22,11 @@ from instructglm.annotation.store.tables import (
     Assignment,
     GoldAnswer,
     Instruction,
+    Item,
     Kind,
     Output,
     Person,
+    Round,
     State,
     Submission,
 )
@@ -40,8 +43,8 @@ class Gold(Record):
     label: str | None = None
     output: int | None = None
     criterion: str = ""
-    value: float | None = None
-    tolerance: float = 0.0
+    value: float | None = Field(None, allow_inf_nan=False)
+    tolerance: float = Field(0.0, ge=0, allow_inf_nan=False)
 
 
 class GoldScore(Record):
@@ -60,11 +63,12 @@ def add_gold(store: Store, project: int, answers: Sequence[Gold], *, person: int
     """Tell known answers. A later one replaces an earlier one of the same question.
 
     Raises:
-        DataError: an answer is of no instruction or output of the project, or is neither a label nor a value.
+        DataError: an answer is of no instruction or output of the project, of one in the queue of its open round,
+            is neither a label nor a value, or one that nobody can give.
     """
     with store.write() as write:
-        read_project(write.connection, project)
-        faults = [fault for answer in answers for fault in _faults(write.connection, project, answer)]
+        info = read_project(write.connection, project)
+        faults = [fault for answer in answers for fault in _faults(write.connection, info, answer)]
         if faults:
             raise DataError(*faults, hint="Nothing was stored.")
         change, first = Change("gold added", project, person, {"answers": len(answers)}), write.next_id(GoldAnswer.id)
@@ -73,19 +77,38 @@ def add_gold(store: Store, project: int, answers: Sequence[Gold], *, person: int
         record(write, change)
 
 
-def _faults(connection: Connection, project: int, answer: Gold) -> Iterator[str]:
+def _faults(connection: Connection, info: ProjectInfo, answer: Gold) -> Iterator[str]:
     where = f"gold of instruction {answer.instruction}"
-    query = select(Instruction.choices).where(Instruction.id == answer.instruction, Instruction.project == project)
+    query = select(Instruction.choices).where(Instruction.id == answer.instruction, Instruction.project == info.id)
     found = connection.execute(query).first()
     if found is None:
         yield f"{where}: the project has no such instruction"
-    elif (answer.label is None) == (answer.value is None):
+        return
+    if _is_queued(connection, answer.instruction):
+        yield f"{where}: it is in the queue of the open round; expected one that is not, or a closed round"
+    if (answer.label is None) == (answer.value is None):
         yield f"{where}: found {'both' if answer.label else 'neither'}; expected a label or a value"
     elif answer.label is not None and answer.label not in found.choices:
         expected = f"one of {', '.join(found.choices)}" if found.choices else "a value: it has no choices"
         yield f"{where}: found {answer.label!r}; expected {expected}"
-    elif answer.value is not None and not _has_output(connection, answer):
-        yield f"{where}: a value needs one of its outputs; found {answer.output}"
+    elif answer.value is not None:
+        if not _has_output(connection, answer):
+            yield f"{where}: a value needs one of its outputs; found {answer.output}"
+        yield from (f"{where}: {fault}" for fault in _off_the_scale(info.settings.criteria, answer))
+
+
+def _is_queued(connection: Connection, instruction: int) -> bool:
+    """Whether people meet it as an ordinary item: met as gold too, it would never find all its annotators."""
+    query = select(Item.instruction).join(Round, Round.id == Item.round)
+    return connection.scalar(query.where(Item.instruction == instruction, Round.is_open)) is not None
+
+
+def _off_the_scale(criteria: dict[str, Scale], answer: Gold) -> Iterator[str]:
+    scale = criteria.get(answer.criterion)
+    if scale is None:
+        yield f"criterion {answer.criterion!r}; expected one of {', '.join(criteria)}"
+    elif answer.value is not None and not scale.low <= answer.value <= scale.high:
+        yield f"found {answer.value:g} by {answer.criterion!r}; expected {scale.low} to {scale.high}"
 
 
 def _has_output(connection: Connection, answer: Gold) -> bool:

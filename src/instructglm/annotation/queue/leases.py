@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
 
 from instructglm.annotation.queue.places import move
 from instructglm.annotation.store.chain import Change, record
@@ -36,16 +36,18 @@ def renew(write: Write, assignment: int) -> None:
     write.connection.execute(update(Assignment).where(Assignment.id == assignment).values(renewed_ms=write.now_ms))
 
 
-def return_expired(write: Write, round: int, lease_ms: int) -> int:
-    """Give back all leases of a round that got no sign of life for so long, and tell how many.
+def is_silent(now_ms: int, lease_ms: int) -> ColumnElement[bool]:
+    """Whether an assignment got no sign of life for so long: its lease has ended, given back or not.
 
     A sign of life that lies as far in the future counts as old too: the clock
     went back, and must not hold items for ever.
     """
-    silent = or_(
-        Assignment.renewed_ms <= write.now_ms - lease_ms,
-        Assignment.renewed_ms >= write.now_ms + lease_ms,
-    )
+    return or_(Assignment.renewed_ms <= now_ms - lease_ms, Assignment.renewed_ms >= now_ms + lease_ms)
+
+
+def return_expired(write: Write, round: int, lease_ms: int) -> int:
+    """Give back all leases of a round that got no sign of life for so long, and tell how many."""
+    silent = is_silent(write.now_ms, lease_ms)
     query = select(*Assignment.__table__.columns).where(Assignment.round == round, IS_LEASED, silent)
     expired = write.connection.execute(query).all()
     for held in expired:

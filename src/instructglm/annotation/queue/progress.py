@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, case, func, literal_column, select
 
+from instructglm.annotation.queue.leases import is_silent
+from instructglm.annotation.queue.tasks import instruction_in_use
+from instructglm.annotation.store.projects import read_project
 from instructglm.annotation.store.store import Store
 from instructglm.annotation.store.tables import IS_LEASED, Assignment, Draft, Item, Person, Round, State, Submission
 from instructglm.core.records import Record
 
 
 class RoundProgress(Record):
-    """Of a round's `num_places` (items times annotators), how many are done, in hands, and waiting."""
+    """Of a round's `num_places` (items times annotators), how many are done, in hands, and waiting.
+
+    A place whose lease has ended waits again; of items that were withdrawn,
+    nothing does.
+    """
 
     round: int
     is_open: bool
@@ -39,40 +46,42 @@ class PersonProgress(Record):
 def round_progress(store: Store, project: int) -> tuple[RoundProgress, ...]:
     """All rounds of a project, in their order."""
     with store.read() as connection:
+        silent = _is_silent(store, connection, project)
         rounds = select(Round.id, Round.number, Round.is_open).where(Round.project == project).order_by(Round.number)
-        return tuple(_round(connection, row) for row in connection.execute(rounds).all())
+        return tuple(_round(connection, row, silent) for row in connection.execute(rounds).all())
 
 
-def _round(connection: Connection, round: Any) -> RoundProgress:
-    sums = select(func.count(), func.sum(Item.needed), func.sum(Item.taken)).where(Item.round == round.id)
-    num_items, needed, taken = (int(number or 0) for number in connection.execute(sums).one())
+def _is_silent(store: Store, connection: Connection, project: int) -> ColumnElement[bool]:
+    return is_silent(store.now_ms(connection), read_project(connection, project).settings.lease_ms)
+
+
+def _round(connection: Connection, round: Any, silent: ColumnElement[bool]) -> RoundProgress:
+    in_use = instruction_in_use(Item.instruction)
+    free = func.sum(case((in_use, Item.needed - Item.taken), else_=0))
+    sums = select(func.count(), free, func.sum(Item.taken)).where(Item.round == round.id)
+    num_items, num_free, num_taken = (int(number or 0) for number in connection.execute(sums).one())
     leased = select(func.count()).where(Assignment.round == round.id, IS_LEASED, ~Assignment.is_gold)
-    num_leased = connection.scalar(leased) or 0
+    num_leased = connection.scalar(leased.where(~silent)) or 0
+    num_ended = connection.scalar(leased.where(silent)) or 0
+    num_free += connection.scalar(leased.where(silent, instruction_in_use(Assignment.instruction))) or 0
+    num_done = num_taken - num_leased - num_ended
     return RoundProgress(
         round=round.number,
         is_open=round.is_open,
         num_items=num_items,
-        num_places=needed,
-        num_done=taken - num_leased,
+        num_places=num_done + num_leased + num_free,
+        num_done=num_done,
         num_leased=num_leased,
-        num_waiting=needed - taken,
+        num_waiting=num_free,
     )
 
 
 def people_progress(store: Store, project: int) -> tuple[PersonProgress, ...]:
     """Everybody who was given an item, by round and person."""
-    states = (
-        select(Round.number, Person.id, Person.name, Assignment.state, func.count().label("n"))
-        .join(Round, Round.id == Assignment.round)
-        .join(Person, Person.id == Assignment.person)
-        .where(Round.project == project)
-        .group_by(Round.number, Person.id, Person.name, Assignment.state)
-        .order_by(Round.number, Person.id)
-    )
     with store.read() as connection:
         counts: dict[tuple[int, int, str], dict[str, int]] = {}
-        for row in connection.execute(states):
-            counts.setdefault((row.number, row.id, row.name), {})[row.state] = row.n
+        for row in connection.execute(_states_query(project, _is_silent(store, connection, project))):
+            counts.setdefault((row.number, row.id, row.name), {})[row.standing] = row.n
         medians, drafts = _medians(connection, project), _drafts(connection, project)
     return tuple(
         PersonProgress(
@@ -86,6 +95,20 @@ def people_progress(store: Store, project: int) -> tuple[PersonProgress, ...]:
             median_s=medians.get((number, person)),
         )
         for (number, person, name), held in counts.items()
+    )
+
+
+def _states_query(project: int, silent: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """How many assignments of each state a person has in a round; a lease that has ended counts as returned."""
+    state = case((IS_LEASED & silent, literal_column("'returned'")), else_=Assignment.state).label("standing")
+    group = (Round.number, Person.id, Person.name, state)
+    return (
+        select(*group, func.count().label("n"))
+        .join(Round, Round.id == Assignment.round)
+        .join(Person, Person.id == Assignment.person)
+        .where(Round.project == project)
+        .group_by(Round.number, Person.id, Person.name, "standing")
+        .order_by(Round.number, Person.id)
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
@@ -13,7 +13,7 @@ from instructglm.annotation.queue import places
 from instructglm.annotation.queue.claim import open_round_of
 from instructglm.annotation.queue.gold import is_gold
 from instructglm.annotation.queue.tasks import instruction_in_use
-from instructglm.annotation.store.chain import Change, record
+from instructglm.annotation.store.chain import Change, head, record
 from instructglm.annotation.store.projects import ProjectInfo, read_project
 from instructglm.annotation.store.store import Store, Write
 from instructglm.annotation.store.tables import Instruction, Item, Round
@@ -58,22 +58,37 @@ def open_round(
         person: who opens it.
 
     Raises:
-        DataError: there is no such project, nothing to annotate, or an instruction that cannot be.
+        DataError: there is no such project, nothing to annotate, an instruction that cannot be, or a number that
+            means nothing.
     """
+    _see_shape(share, annotators, delay_s)
     with store.write() as write:
         info = read_project(write.connection, project)
         number = 1 + (write.connection.scalar(select(func.max(Round.number)).where(Round.project == project)) or 0)
         chosen = _choose(_candidates(write.connection, project, instructions), share, number)
         if not chosen:
             raise DataError("there is no item for this round", hint="Import instructions, or choose other ones.")
-        _close(write, project)
+        closed = _close(write, project)
         values = {"number": number, "blind": blind, "delay_ms": round(delay_s * 1000), "is_open": True}
         made = {"id": write.next_id(Round.id), **values}
-        write.connection.execute(insert(Round), {"project": project, **made})
+        rest = {"project": project, "annotators": annotators, "seen_event": head(write.connection).number}
+        write.connection.execute(insert(Round), {**made, **rest})
         _queue(write, info, made["id"], chosen, annotators, first_position=1)
         body = {"number": number, "blind": blind, "delay_ms": made["delay_ms"], "items": len(chosen), "share": share}
-        record(write, Change("round opened", project, person, body | {"annotators": annotators}))
+        record(write, Change("round opened", project, person, body | {"annotators": annotators, "closed": closed}))
     return RoundInfo.model_validate(made)
+
+
+def _see_shape(share: float, annotators: int | None, delay_s: float) -> None:
+    faults = []
+    if not 0 < share <= 1:
+        faults.append(f"share: found {share}; expected more than 0, and at most 1")
+    if annotators is not None and annotators < 1:
+        faults.append(f"annotators: found {annotators}; expected at least 1, or None")
+    if not 0 <= delay_s < inf:
+        faults.append(f"delay_s: found {delay_s}; expected 0 or more seconds")
+    if faults:
+        raise DataError(*faults, hint="No round was opened.")
 
 
 def close_round(store: Store, project: int, *, person: int | None = None) -> None:
@@ -92,7 +107,9 @@ def _close(write: Write, project: int) -> int | None:
 
 
 def add_new_instructions(store: Store, project: int, *, person: int | None = None) -> int:
-    """Put what was imported since into the open round's queue, at its end, and tell how many that are.
+    """Put what was imported since the round was opened into its queue, at its end, and tell how many that are.
+
+    They need as many annotators as its other items.
 
     Raises:
         DataError: no round is open.
@@ -100,9 +117,10 @@ def add_new_instructions(store: Store, project: int, *, person: int | None = Non
     with store.write() as write:
         info, round = read_project(write.connection, project), _open_round(write.connection, project)
         queued = set(write.connection.scalars(select(Item.instruction).where(Item.round == round.id)))
-        new = [one for one in _candidates(write.connection, project, None) if one.id not in queued]
+        since = [one for one in _candidates(write.connection, project, None) if one.event > round.seen_event]
+        new = [one for one in since if one.id not in queued]
         end = write.connection.scalar(select(func.max(Item.position)).where(Item.round == round.id)) or 0
-        _queue(write, info, round.id, new, None, first_position=end + 1)
+        _queue(write, info, round.id, new, round.annotators, first_position=end + 1)
         record(write, Change("items added", project, person, {"round": round.number, "items": len(new)}))
     return len(new)
 
@@ -113,8 +131,10 @@ def need_more(
     """Ask for more annotators for items of the open round.
 
     Raises:
-        DataError: no round is open, or an instruction is not in it.
+        DataError: no round is open, an instruction is not in it, or `extra` is less than 1.
     """
+    if extra < 1:
+        raise DataError(f"extra: found {extra}; expected at least 1", hint="Nothing was changed.")
     with store.write() as write:
         round = _open_round(write.connection, project)
         places.need_more(write, round.id, instructions, extra)
@@ -138,7 +158,7 @@ def _open_round(connection: Connection, project: int) -> Any:
 
 
 def _candidates(connection: Connection, project: int, instructions: Collection[int] | None) -> list[Any]:
-    query = select(Instruction.id, Instruction.key, Instruction.domain).where(
+    query = select(Instruction.id, Instruction.key, Instruction.domain, Instruction.event).where(
         Instruction.project == project, instruction_in_use(Instruction.id), ~is_gold(Instruction.id)
     )
     rows = connection.execute(query.order_by(Instruction.id)).all()
@@ -152,7 +172,7 @@ def _candidates(connection: Connection, project: int, instructions: Collection[i
 
 
 def _choose(candidates: Sequence[Any], share: float, number: int) -> list[Any]:
-    if share >= 1.0:
+    if share == 1.0:
         return list(candidates)
     drawn = sorted(candidates, key=lambda one: unit_interval("share of a round", number, one.key))
     return drawn[: ceil(share * len(candidates))]

@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from instructglm.annotation.queue.answers import Answer, NewText, annotation_rows, new_texts, read_answer
 from instructglm.annotation.queue.checks import check_answer
-from instructglm.annotation.queue.drafts import drop_draft, keep_draft
+from instructglm.annotation.queue.drafts import drop_draft, keep_unsaved
 from instructglm.annotation.queue.leases import read_assignment
 from instructglm.annotation.queue.places import move
 from instructglm.annotation.queue.tasks import in_use, last_submission
@@ -41,7 +41,10 @@ class Saved(Record):
 
 
 class Conflict(Record):
-    """The answer was based on an older revision than the stored one. Nothing was overwritten: here are both."""
+    """The answer was based on an older revision than the stored one. Nothing was overwritten: here are both.
+
+    What was sent is kept, apart from the draft: see `Task.unsaved`.
+    """
 
     stored: Answer
     stored_revision: int
@@ -49,7 +52,7 @@ class Conflict(Record):
 
 
 class NotHeld(Record):
-    """The item is no longer this person's to answer. What was sent is kept as a draft."""
+    """The item is no longer this person's to answer. What was sent is kept, as with a `Conflict`."""
 
     reason: str
     sent: Answer
@@ -70,34 +73,38 @@ def save(
         took_ms: how long they worked on it.
 
     Raises:
-        DataError: the person has no such assignment, or the answer does not fit the item; nothing was stored.
+        DataError: the person has no such assignment, the key was used for another item, or the answer does not
+            fit the item; nothing was stored.
         StorageError: the database refuses; nothing was stored.
     """
     with store.write() as write:
-        repeated = _repeated(write, person, key, answer)
+        held = read_assignment(write.connection, person, assignment)
+        repeated = _repeated(write, held, key, answer, based_on)
         if repeated is not None:
             return repeated
-        held = read_assignment(write.connection, person, assignment)
         last = last_submission(write.connection, assignment)
         if last is None and based_on:
             raise DataError(f"the answer is based on revision {based_on}; there is none", hint="Open the item again.")
         if (last.revision if last else 0) != based_on:
-            keep_draft(write, held, answer.model_dump(mode="json"), based_on)
-            return _conflict(write, last, answer)
+            return _conflict(write, held, last, answer, based_on)
         return _save(write, held, last, answer, key, took_ms)
 
 
-def _repeated(write: Write, person: int, key: str, answer: Answer) -> Saved | Conflict | None:
-    query = select(Submission.id, Submission.revision, Submission.event, Submission.answer_hash)
-    found = write.connection.execute(query.where(Submission.person == person, Submission.key == key)).first()
+def _repeated(write: Write, held: Any, key: str, answer: Answer, based_on: int) -> Saved | Conflict | None:
+    columns = (Submission.id, Submission.revision, Submission.event, Submission.answer_hash, Submission.assignment)
+    query = select(*columns).where(Submission.person == held.person, Submission.key == key)
+    found = write.connection.execute(query).first()
     if found is None:
         return None
+    if found.assignment != held.id:
+        raise DataError("this key was used for another item", hint="Nothing was stored: save it with a key of its own.")
     if found.answer_hash != _hash(answer):
-        return _conflict(write, found, answer)
+        return _conflict(write, held, found, answer, based_on)
     return Saved(submission=found.id, revision=found.revision, event=found.event, repeated=True)
 
 
-def _conflict(write: Write, last: Any, sent: Answer) -> Conflict:
+def _conflict(write: Write, held: Any, last: Any, sent: Answer, based_on: int) -> Conflict:
+    keep_unsaved(write, held, sent.model_dump(mode="json"), based_on)
     return Conflict(stored=read_answer(write.connection, last.id), stored_revision=last.revision, sent=sent)
 
 
@@ -112,19 +119,20 @@ def _save(write: Write, held: Any, last: Any, answer: Answer, key: str, took_ms:
     reason = _why_not(write, held, state)
     revision = last.revision if last else 0
     if reason is not None:
-        keep_draft(write, held, answer.model_dump(mode="json"), revision)
+        keep_unsaved(write, held, answer.model_dump(mode="json"), revision)
         return NotHeld(reason=reason, sent=answer)
     change, submission = _change(write, held, answer, own)
     change.rows[Submission] = [_submission(write, held, answer, submission, revision + 1, key, took_ms)]
     event = record(write, change)
-    drop_draft(write, held)
+    if answer.skip is None:  # a skip says nothing of what was typed
+        drop_draft(write, held)
     return Saved(submission=submission, revision=revision + 1, event=event.number)
 
 
 def _check(write: Write, held: Any, own: dict[NewText, int], answer: Answer) -> None:
     choices = write.connection.scalars(select(Instruction.choices).where(Instruction.id == held.instruction)).one()
     criteria = read_project(write.connection, held.project).settings.criteria
-    check_answer(answer, shown=held.shown, choices=choices, criteria=criteria, own=own.values())
+    check_answer(answer, shown=held.shown, choices=choices, criteria=criteria, own=own)
 
 
 def _why_not(write: Write, held: Any, state: State) -> str | None:

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Connection, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from instructglm.annotation.queue.answers import Answer, read_answer
-from instructglm.annotation.queue.drafts import read_draft
+from instructglm.annotation.queue.drafts import UnsavedAnswer, read_draft, read_unsaved
 from instructglm.annotation.queue.leases import read_assignment
 from instructglm.annotation.store.projects import Scale, latest_guideline, read_project
 from instructglm.annotation.store.store import Store
@@ -33,6 +33,7 @@ class Task(Record):
     are the person's own last save (0 and None: there is none); send the
     revision back as `based_on`. `draft` is what was typed and not saved; where
     `draft_based_on` is below `revision`, it is from before the last save.
+    `unsaved` are the answers that could not be saved (`drop_unsaved` ends that).
     """
 
     assignment: int
@@ -50,6 +51,7 @@ class Task(Record):
     draft: Any
     draft_version: int
     draft_based_on: int
+    unsaved: tuple[UnsavedAnswer, ...] = ()
 
 
 def open_task(store: Store, person: int, assignment: int) -> Task:
@@ -90,6 +92,7 @@ def build_task(connection: Connection, held: Any) -> Task:
         draft=draft.body if draft else None,
         draft_version=draft.version if draft else 0,
         draft_based_on=draft.based_on if draft else 0,
+        unsaved=read_unsaved(connection, held),
     )
 
 

@@ -4,6 +4,10 @@ What an event made are rows that carry its number, and it holds their hash. So
 neither a row nor an event can be changed, put in or taken out behind the log's
 back without a link that no longer fits (`verify.py`). To know that nothing was
 cut off at the end, keep a `Head` elsewhere.
+
+The log vouches for the tables in `LOGGED`. It tells of people's roles, of
+settings and of rounds in the bodies of events, but what stands in their own
+tables, and which assignment is gold, is not compared with it.
 """
 
 from __future__ import annotations
@@ -92,11 +96,16 @@ def event_hash(event: Values) -> str:
 def rows_hash(rows: Iterable[tuple[type[Logged], Values]]) -> str:
     """SHA-256 of rows in their order. Empty columns and the event's number do not count.
 
-    So a column that a later version adds leaves old hashes as they are.
+    So a column that a later version adds leaves old hashes as they are. Nor does
+    the sign of a zero, which SQLite does not keep.
     """
     digest = hashlib.sha256()
     for table, values in rows:
-        held = {name: value for name, value in values.items() if value is not None and name != "event"}
+        held = {
+            name: value + 0.0 if isinstance(value, float) else value
+            for name, value in values.items()
+            if value is not None and name != "event"
+        }
         digest.update(canonical_json([table.__tablename__, held]).encode())  # type: ignore[attr-defined]
     return digest.hexdigest()
 

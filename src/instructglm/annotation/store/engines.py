@@ -39,8 +39,11 @@ def store_url(place: str | Path) -> URL:
 
 
 def hidden(url: URL) -> str:
-    """The URL as it may be shown: without its password, an SQLite file by its path."""
-    return str(url.database) if url.get_backend_name() == "sqlite" else url.render_as_string(hide_password=True)
+    """The URL as it may be shown: without its passwords, an SQLite file by its path."""
+    if url.get_backend_name() == "sqlite":
+        return str(url.database)
+    secrets = [name for name in url.query if "pass" in name.lower()]  # password, sslpassword, passfile
+    return url.difference_update_query(secrets).render_as_string(hide_password=True)
 
 
 def make_engine(url: URL, wait_s: float) -> Engine:

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection, select
 
 from instructglm.annotation.store.chain import Change, record
-from instructglm.annotation.store.incoming import NewInstruction, NewOutput, read_record
+from instructglm.annotation.store.incoming import NewInstruction, NewOutput, read_record, short
 from instructglm.annotation.store.projects import read_project
 from instructglm.annotation.store.store import Store, Write
 from instructglm.annotation.store.tables import Instruction, Origin, Output
@@ -25,11 +25,18 @@ _AT_ONCE = 500  # ids a query
 
 
 class Imported(Record):
-    """What an import stored. `num_known` instructions were there already: only new outputs of them were added."""
+    """What an import stored.
+
+    `num_known` instructions were there already: only new outputs of them were
+    added. `num_repeated` records hold the prompt of an earlier one of this
+    import; where they say something else of it (`differing`), the first holds.
+    """
 
     num_instructions: int
     num_outputs: int
     num_known: int
+    num_repeated: int
+    differing: tuple[Fault, ...]
     faults: tuple[Fault, ...]
 
 
@@ -38,6 +45,13 @@ class _Prompt(NamedTuple):
     messages: list[dict[str, Any]]
     held: NewInstruction
     outputs: dict[str, NewOutput]  # by text: the same answer twice is one
+
+
+class _Read(NamedTuple):
+    prompts: dict[str, _Prompt]  # by key
+    faults: list[Fault]
+    differing: list[Fault]
+    num_records: int
 
 
 def import_records(
@@ -57,9 +71,10 @@ def import_records(
     Raises:
         DataError: records are faulty and `faulty` is "refuse": nothing was stored.
     """
-    prompts, faults = _read(records)
-    if faults and faulty == "refuse":
-        raise _refusal(faults)
+    found = _read(records)
+    prompts = found.prompts
+    if found.faults and faulty == "refuse":
+        raise _refusal(found.faults)
     with store.write() as write:
         read_project(write.connection, project)
         change = _change(write, project, person, list(prompts.values()))
@@ -69,7 +84,9 @@ def import_records(
         num_instructions=len(change.rows.get(Instruction, ())),
         num_outputs=len(change.rows.get(Output, ())),
         num_known=len(prompts) - len(change.rows.get(Instruction, ())),
-        faults=tuple(faults),
+        num_repeated=found.num_records - len(prompts),
+        differing=tuple(found.differing),
+        faults=tuple(found.faults),
     )
 
 
@@ -80,19 +97,35 @@ def _refusal(faults: Sequence[Fault]) -> DataError:
     return DataError(*lines, hint="Nothing was imported. Mend them, or leave faulty records out and import the rest.")
 
 
-def _read(records: Iterable[tuple[str, Any] | Fault]) -> tuple[dict[str, _Prompt], list[Fault]]:
+def _read(records: Iterable[tuple[str, Any] | Fault]) -> _Read:
     prompts: dict[str, _Prompt] = {}
     faults: list[Fault] = []
+    differing: list[Fault] = []
+    num_records = 0
     for found in records:
-        held = [found] if isinstance(found, Fault) else read_record(*found)
+        place, held = (found.row, [found]) if isinstance(found, Fault) else (found[0], read_record(*found))
         if isinstance(held, list):
             faults += held
             continue
+        num_records += 1
         key = example_id(held.task, held.prompt())
         messages = [message.model_dump() for message in held.prompt()]
         prompt = prompts.setdefault(key, _Prompt(key, messages, held, {}))
+        differing += _differences(place, prompt.held, held)
         prompt.outputs.update({output.text: output for output in held.outputs if output.text not in prompt.outputs})
-    return prompts, faults
+    return _Read(prompts, faults, differing, num_records)
+
+
+_TOLD_OF_PROMPTS = ("domain", "complexity", "language", "source", "licence", "choices", "extra")
+
+
+def _differences(place: str, first: NewInstruction, held: NewInstruction) -> Iterator[Fault]:
+    """What a record says of a prompt that the first record of it said otherwise."""
+    for name in _TOLD_OF_PROMPTS:
+        expected, found = getattr(first, name), getattr(held, name)
+        if expected != found:
+            expected = f"{short(expected)}, as the first of this prompt says"
+            yield Fault(row=place, field=name, found=short(found), expected=expected)
 
 
 def _change(write: Write, project: int, person: int | None, prompts: Sequence[_Prompt]) -> Change:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Self
 
 from pydantic import Field, JsonValue, ValidationError, field_validator, model_validator
@@ -38,11 +39,13 @@ class NewInstruction(Record):
     @classmethod
     def _one_output_is_a_list(cls, value: Any) -> Any:
         """Take `output`, as alpaca files have it, for a list of one, or of as many as there are."""
-        if not isinstance(value, dict) or "output" not in value or "outputs" in value:
+        if not isinstance(value, dict):
             return value
-        one = value["output"]
-        rest = {name: held for name, held in value.items() if name != "output"}
-        return {**rest, "outputs": one if isinstance(one, list) else [one] if one != "" else []}
+        given = _given(value)
+        if "output" not in given or "outputs" in given:
+            return given
+        one = given.pop("output")
+        return {**given, "outputs": one if isinstance(one, list) else [one] if one != "" else []}
 
     @field_validator("outputs", mode="before")
     @classmethod
@@ -73,6 +76,25 @@ class NewInstruction(Record):
         return (Message(role="user", content="\n\n".join(parts)),)
 
 
+_IN_CELLS = ("messages", "outputs", "choices", "extra")  # fields that a table can only spell as JSON
+
+
+def _given(value: dict[str, Any]) -> dict[str, Any]:
+    """What a record says: null says nothing, nor does an empty cell; a list or an object may be spelled as JSON."""
+    cells = {name: value[name] for name in _IN_CELLS if isinstance(value.get(name), str)}
+    held = {**value, **{name: _decoded(cell) for name, cell in cells.items()}}
+    return {name: one for name, one in held.items() if one is not None}
+
+
+def _decoded(cell: str) -> Any:
+    if not cell.strip():
+        return None
+    try:
+        return json.loads(cell)
+    except (ValueError, RecursionError):  # told as what it is: a text where a list or an object is expected
+        return cell
+
+
 def read_record(place: str, value: Any) -> NewInstruction | list[Fault]:
     """The instruction that a decoded JSON value holds, or all that is wrong with it."""
     try:
@@ -88,10 +110,11 @@ def read_record(place: str, value: Any) -> NewInstruction | list[Fault]:
 def _fault(place: str, error: dict[str, Any]) -> Fault:
     expected = str(error["msg"]).removeprefix("Value error, ")
     expected = "a known field" if error["type"] == "extra_forbidden" else expected
-    found = "nothing" if error["type"] == "missing" else _short(error["input"])
+    found = "nothing" if error["type"] == "missing" else short(error["input"])
     return Fault(row=place, field=".".join(map(str, error["loc"])) or "record", found=found, expected=expected)
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value as a message shows it: on one line, and not too long."""
     text = ascii(value) if isinstance(value, str) and not value.isprintable() else repr(value)
     return text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"

@@ -26,7 +26,7 @@ def open_store(place: str | Path, *, create: bool = False, wait_s: float = 30.0,
     Args:
         place: where it is.
         create: make it where there is none.
-        wait_s: how long to wait for another writer.
+        wait_s: how long to wait for the writers of this process, and then for those of others.
         clock: what tells the time, instead of the database or this machine.
 
     Raises:
@@ -42,7 +42,7 @@ def open_store(place: str | Path, *, create: bool = False, wait_s: float = 30.0,
     except BaseException:
         engine.dispose()
         raise
-    return Store(engine, clock)
+    return Store(engine, clock, wait_s)
 
 
 def _see_file(url: URL, create: bool) -> None:
@@ -55,6 +55,7 @@ def _see_file(url: URL, create: bool) -> None:
             raise StorageError(f"{file}: there is no store", hint="Make one: instructglm annotate init PROJECT")
         with storage_errors(file):
             file.parent.mkdir(parents=True, exist_ok=True)
+            os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))  # its owner's alone, and so what SQLite puts beside
     elif not os.access(file, os.W_OK) or not os.access(file.parent, os.W_OK):
         hint = "Allow writing to the file and to its folder, where SQLite keeps its log."
         raise StorageError(f"{file}: may not be written", hint=hint)
@@ -101,14 +102,21 @@ def _migrate(engine: Engine, create: bool) -> None:
 
 
 def _write_ahead(engine: Engine) -> None:
-    """Let readers and the writer not wait for each other. The file remembers it."""
+    """Let readers and the writer not wait for each other. The file remembers it.
+
+    Raises:
+        StorageError: SQLite can not, there.
+    """
     raw = engine.raw_connection()
     try:
         driver = raw.driver_connection
         assert isinstance(driver, sqlite3.Connection)
-        driver.execute("PRAGMA journal_mode=WAL")
+        (mode,) = driver.execute("PRAGMA journal_mode=WAL").fetchone()
     finally:
         raw.close()
+    if mode != "wal":
+        hint = "Choose a folder on a disk of this machine (not on a network), and no options in the URL."
+        raise StorageError(f"{hidden(engine.url)}: SQLite keeps no write-ahead log there (found {mode})", hint=hint)
 
 
 def _upgrade(connection: Connection) -> None:

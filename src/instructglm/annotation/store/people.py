@@ -11,7 +11,7 @@ import secrets
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
 
 from instructglm.annotation.store.chain import Change, record
 from instructglm.annotation.store.store import Store, Write
@@ -126,7 +126,8 @@ def sign_in(store: Store, name: str, password: str) -> PersonInfo | None:
         found = _find(connection, Person.name == name.strip())
         hashed = connection.scalar(select(Person.password_hash).where(Person.name == name.strip()))
     try:
-        _hasher().verify(hashed or _nobodys_hash(), password if len(password) <= LONGEST_PASSWORD else "")
+        possible = len(password) <= LONGEST_PASSWORD and _is_text(password)
+        _hasher().verify(hashed or _nobodys_hash(), password if possible else "")
     except (VerificationError, InvalidHashError):
         return None
     return found if found and hashed and not found.is_removed else None
@@ -138,7 +139,17 @@ def _hash(password: str) -> str:
             f"a password of {len(password)} characters; expected {SHORTEST_PASSWORD} to {LONGEST_PASSWORD}",
             hint="A sentence that only you would write is a good one.",
         )
+    if not _is_text(password):
+        raise DataError("the password holds half a character (an unpaired surrogate)", hint="Type it anew.")
     return _hasher().hash(password)
+
+
+def _is_text(password: str) -> bool:
+    try:
+        password.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 @cache
@@ -175,22 +186,43 @@ def accept_invitation(store: Store, token: str, name: str, password: str) -> int
     """Make the person whom a token lets in, and tell their id.
 
     Raises:
-        DataError: the token is unknown, used or too old; or the name or the password will not do.
+        DataError: the token is unknown, used, revoked or too old, who invited was removed; or the name or the
+            password will not do.
     """
     hashed = _hash(password)
     with store.write() as write:
-        query = select(Invitation.id, Invitation.role, Invitation.invited_by).where(
-            Invitation.token_hash == _token_hash(token),
-            Invitation.used_ms.is_(None),
-            Invitation.expires_ms > write.now_ms,
-        )
-        found = write.connection.execute(query).first()
-        if found is None:
-            raise DataError("this invitation is unknown, used or too old", hint="Ask for a new one.")
+        found = _invitation(write, token)
+        if found.invited_by is not None and read_person(write.connection, found.invited_by).is_removed:
+            raise DataError("who sent this invitation was removed", hint="Ask somebody else for a new one.")
         person = _add(write, name, Role(found.role), hashed, found.invited_by)
         used = update(Invitation).where(Invitation.id == found.id).values(used_ms=write.now_ms, person=person)
         write.connection.execute(used)
     return person
+
+
+def revoke_invitation(store: Store, token: str, *, by: int | None = None) -> None:
+    """Let a token that was not used let nobody in any more.
+
+    Raises:
+        DataError: the token is unknown, used, revoked or too old.
+    """
+    with store.write() as write:
+        found = _invitation(write, token)
+        revoked = update(Invitation).where(Invitation.id == found.id).values(expires_ms=write.now_ms)
+        write.connection.execute(revoked)
+        record(write, Change("invitation revoked", None, by, {"invitation": found.id}))
+
+
+def _invitation(write: Write, token: str) -> Row[int, str, int | None]:
+    query = select(Invitation.id, Invitation.role, Invitation.invited_by).where(
+        Invitation.token_hash == _token_hash(token),
+        Invitation.used_ms.is_(None),
+        Invitation.expires_ms > write.now_ms,
+    )
+    found = write.connection.execute(query).first()
+    if found is None:
+        raise DataError("this invitation is unknown, used or too old", hint="Ask for a new one.")
+    return found
 
 
 def _token_hash(token: str) -> str:

@@ -106,13 +106,15 @@ def judgements(
 ) -> Iterator[Judgement]:
     """All judgements that hold, by submission: of what a person said of an item in a round, the last.
 
+    What was said of an instruction or an output that was withdrawn is left out, as they are themselves.
+
     Args:
         store: where.
         project: whose.
         kinds: only these; empty: all.
         criterion: only ratings by this one.
         round: only of this number.
-        as_of: the state after this event; None: now.
+        as_of: what was said until this event; None: now. Which items are gold is always told as it is now.
         with_gold: those too that were given on gold items.
 
     Raises:
@@ -124,15 +126,19 @@ def judgements(
         true() if round is None else Round.number == round,
         true() if with_gold else ~_is_gold_place(),
         _until(Annotation.event, as_of),
+        ~_is_withdrawn(Withdrawal.output == Annotation.output, as_of),
         _is_last(as_of),
     )
     with store.read() as connection:
         _see_event(connection, as_of)
         # Looked up here, not joined: a prompt may be long, and a join would read it once for every judgement.
-        query = select(Instruction.id, Instruction.key, Instruction.domain).where(Instruction.project == project)
+        gone = _is_withdrawn(Withdrawal.instruction == Instruction.id, as_of)
+        query = select(Instruction.id, Instruction.key, Instruction.domain).where(Instruction.project == project, ~gone)
         named = {row.id: (row.key, row.domain) for row in connection.execute(query)}
         for row in _blocks(connection, _judgements_query(project).where(*wanted)):
             instruction, *said, number, at_ms, took_ms = row
+            if instruction not in named:
+                continue
             key, domain = named[instruction]
             yield Judgement._make((key, instruction, *said, domain, number, at_ms, took_ms))
 
@@ -169,6 +175,10 @@ def _is_last(as_of: int | None) -> ColumnElement[bool]:
     return ~exists().where(newer, _until(later.c.event, as_of))
 
 
+def _is_withdrawn(which: ColumnElement[bool], as_of: int | None) -> ColumnElement[bool]:
+    return exists().where(which, _until(Withdrawal.event, as_of))
+
+
 def _until(event: Any, as_of: int | None) -> ColumnElement[bool]:
     return true() if as_of is None else event <= as_of
 
@@ -179,7 +189,7 @@ def instructions(store: Store, project: int, *, as_of: int | None = None) -> Ite
     Raises:
         DataError: the log has no event of this number.
     """
-    gone = exists().where(Withdrawal.instruction == Instruction.id, _until(Withdrawal.event, as_of))
+    gone = _is_withdrawn(Withdrawal.instruction == Instruction.id, as_of)
     columns = [getattr(Instruction, name) for name in StoredInstruction._fields]
     here = (Instruction.project == project, ~gone, _until(Instruction.event, as_of))
     return _stream(store, select(*columns).where(*here).order_by(Instruction.id), StoredInstruction, as_of)
@@ -191,7 +201,7 @@ def outputs(store: Store, project: int, *, as_of: int | None = None) -> Iterator
     Raises:
         DataError: the log has no event of this number.
     """
-    gone = exists().where(Withdrawal.output == Output.id, _until(Withdrawal.event, as_of))
+    gone = _is_withdrawn(Withdrawal.output == Output.id, as_of)
     columns = [getattr(Output, name) for name in StoredOutput._fields]
     query = select(*columns).join(Instruction, Instruction.id == Output.instruction)
     here = (Instruction.project == project, ~gone, _until(Output.event, as_of))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -56,16 +57,16 @@ def told(url: URL) -> Iterator[None]:
         raise DataError("a text holds half a character (an unpaired surrogate)", hint=hint) from error
     except NoFreeConnection as error:
         raise StorageError(f"{hidden(url)}: too many requests at once", hint="Try again in a moment.") from error
-    except DBAPIError as error:
-        refusal = _refusal(error)
+    except (DBAPIError, sqlite3.Error) as error:  # the latter where the driver was spoken to itself
+        original = error.orig if isinstance(error, DBAPIError) else error
+        refusal = _refusal(original)
         if refusal is None:
             raise
-        said = str(error.orig).strip().splitlines()[0]
+        said = str(original).strip().splitlines()[0]
         raise StorageError(f"{hidden(url)}: {refusal.found} ({said})", hint=refusal.hint) from error
 
 
-def _refusal(error: DBAPIError) -> Refusal | None:
-    original = error.orig
+def _refusal(original: BaseException | None) -> Refusal | None:
     if (code := getattr(original, "sqlite_errorcode", None)) is not None:
         return _SQLITE.get(code & 0xFF)
     if hasattr(original, "sqlstate"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 from typing import Self
@@ -14,6 +14,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from instructglm.annotation.store.engines import WRITING, hidden
 from instructglm.annotation.store.refusals import told
+from instructglm.core.errors import StorageError
 
 Clock = Callable[[], int]
 """Milliseconds since 1970, UTC."""
@@ -37,11 +38,12 @@ class Store:
     Made by `opening.open_store`.
     """
 
-    def __init__(self, engine: Engine, clock: Clock | None = None) -> None:
+    def __init__(self, engine: Engine, clock: Clock | None = None, wait_s: float = 30.0) -> None:
         self._engine = engine
         self._clock = clock
-        # Threads wait in a fair line here; SQLite's own waiting is by turns of sleep.
-        self._line: AbstractContextManager[object] = Lock() if engine.dialect.name == "sqlite" else nullcontext()
+        self._wait_s = wait_s
+        # Threads wake at once when it is their turn here; SQLite's own waiting is by turns of sleep.
+        self._turn = Lock() if engine.dialect.name == "sqlite" else None
 
     def __str__(self) -> str:
         return hidden(self._engine.url)
@@ -67,10 +69,22 @@ class Store:
         Raises:
             StorageError: the database refuses; nothing was stored.
         """
-        with told(self._engine.url), self._line, self._engine.connect() as connection:
+        with told(self._engine.url), self._one_thread(), self._engine.connect() as connection:
             connection = connection.execution_options(**{WRITING: True})
             with connection.begin():
                 yield Write(connection, self.now_ms(connection))
+
+    @contextmanager
+    def _one_thread(self) -> Iterator[None]:
+        if self._turn is None:
+            yield
+            return
+        if not self._turn.acquire(timeout=self._wait_s):
+            raise StorageError(f"{self}: others have been writing for too long", hint="Try again in a moment.")
+        try:
+            yield
+        finally:
+            self._turn.release()
 
     def now_ms(self, connection: Connection) -> int:
         """The time: the database server's where there is one, so that several of our servers share a clock."""

@@ -65,7 +65,9 @@ def _rows_of(connection: Connection, place: int, table: type[Logged]) -> Iterato
 
 
 def verify(store: Store, kept: Head | None = None) -> Verification:
-    """Compute every hash anew and name the first link that does not fit.
+    """Compute every hash anew, of events and of the rows of content (`LOGGED`), and name the first that does not fit.
+
+    What changes in place is not looked at: people, settings, rounds, assignments.
 
     `kept` is a head that was noted down elsewhere: without it, events cut off
     at the end cannot be missed.

@@ -13,7 +13,17 @@ from instructglm.annotation.store.tables.content import (
 )
 from instructglm.annotation.store.tables.log import Event
 from instructglm.annotation.store.tables.people import Invitation, Person, Role
-from instructglm.annotation.store.tables.work import IS_KEPT, IS_LEASED, Assignment, Cursor, Draft, Item, Round, State
+from instructglm.annotation.store.tables.work import (
+    IS_KEPT,
+    IS_LEASED,
+    Assignment,
+    Cursor,
+    Draft,
+    Item,
+    Round,
+    State,
+    Unsaved,
+)
 
 LOGGED: tuple[type[Logged], ...] = (
     Guideline, Instruction, Output, Withdrawal, GoldAnswer, Submission, Annotation, Decision,
@@ -28,5 +38,5 @@ APPENDED: tuple[str, ...] = (
 __all__ = [
     "APPENDED", "IS_KEPT", "IS_LEASED", "LOGGED", "Annotation", "Assignment", "Base", "Cursor", "Decision", "Draft",
     "Event", "GoldAnswer", "Guideline", "Instruction", "Invitation", "Item", "Kind", "Logged", "Origin", "Output",
-    "Person", "Project", "Role", "Round", "State", "Submission", "Withdrawal",
+    "Person", "Project", "Role", "Round", "State", "Submission", "Unsaved", "Withdrawal",
 ]  # fmt: skip

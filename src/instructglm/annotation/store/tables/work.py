@@ -13,7 +13,9 @@ class Round(Base):
     """One passage through items. At most one round of a project is open.
 
     In a `blind` round nobody sees what people wrote before, and one may meet
-    one's own items again once `delay_ms` have gone by.
+    one's own items again once `delay_ms` have gone by. Its items need
+    `annotators` each, or what the settings say; `seen_event` is the last event
+    of the log before it was opened.
     """
 
     __tablename__ = "rounds"
@@ -27,6 +29,8 @@ class Round(Base):
     number: Mapped[Number]
     blind: Mapped[bool] = mapped_column(Boolean)
     delay_ms: Mapped[Number]
+    annotators: Mapped[int | None] = mapped_column(BIG)
+    seen_event: Mapped[Number]
     is_open: Mapped[bool] = mapped_column(Boolean)
 
 
@@ -117,7 +121,7 @@ class Cursor(Base):
 
 
 class Draft(Base):
-    """What a person has typed and not yet saved, or could not save, over which revision of their answer."""
+    """What a person has typed and not yet saved, over which revision of their answer."""
 
     __tablename__ = "drafts"
 
@@ -128,3 +132,18 @@ class Draft(Base):
     version: Mapped[Number]
     based_on: Mapped[Number]
     saved_ms: Mapped[Milliseconds]
+
+
+class Unsaved(Base):
+    """An answer that was sent and could not be saved: based on an older revision, or no longer the person's to give."""
+
+    __tablename__ = "unsaved"
+    __table_args__ = (Index(None, "round", "person", "instruction"),)
+
+    id: Mapped[Id]
+    round: Mapped[int] = mapped_column(BIG, ForeignKey("rounds.id"))
+    person: Mapped[int] = mapped_column(BIG, ForeignKey("people.id"))
+    instruction: Mapped[int] = mapped_column(BIG, ForeignKey("instructions.id"))
+    body: Mapped[Any] = mapped_column(ExactJson)
+    based_on: Mapped[Number]
+    sent_ms: Mapped[Milliseconds]

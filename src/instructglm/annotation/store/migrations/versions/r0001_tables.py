@@ -103,6 +103,8 @@ def upgrade() -> None:
         sa.Column("number", BIG, nullable=False),
         sa.Column("blind", sa.Boolean(), nullable=False),
         sa.Column("delay_ms", BIG, nullable=False),
+        sa.Column("annotators", BIG, nullable=True),
+        sa.Column("seen_event", BIG, nullable=False),
         sa.Column("is_open", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(["project"], ["projects.id"], name=op.f("fk_rounds_project")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_rounds")),
@@ -197,6 +199,23 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["person"], ["people.id"], name=op.f("fk_drafts_person")),
         sa.ForeignKeyConstraint(["round"], ["rounds.id"], name=op.f("fk_drafts_round")),
         sa.PrimaryKeyConstraint("round", "person", "instruction", name=op.f("pk_drafts")),
+    )
+    op.create_table(
+        "unsaved",
+        sa.Column("id", BIG, autoincrement=False, nullable=False),
+        sa.Column("round", BIG, nullable=False),
+        sa.Column("person", BIG, nullable=False),
+        sa.Column("instruction", BIG, nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("based_on", BIG, nullable=False),
+        sa.Column("sent_ms", BIG, nullable=False),
+        sa.ForeignKeyConstraint(["instruction"], ["instructions.id"], name=op.f("fk_unsaved_instruction")),
+        sa.ForeignKeyConstraint(["person"], ["people.id"], name=op.f("fk_unsaved_person")),
+        sa.ForeignKeyConstraint(["round"], ["rounds.id"], name=op.f("fk_unsaved_round")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_unsaved")),
+    )
+    op.create_index(
+        op.f("ix_unsaved_round_person_instruction"), "unsaved", ["round", "person", "instruction"], unique=False
     )
     op.create_table(
         "items",

@@ -10,6 +10,18 @@ TABLES = (
     "decisions",
 )  # fmt: skip
 
+# What names a row, besides its id: on SQLite, INSERT OR REPLACE would delete the row that holds it already.
+KEYS = {
+    "events": ("number",),
+    "guidelines": ("project, version",),
+    "instructions": ("project, key",),
+    "submissions": ("assignment, revision", "person, key"),
+    "decisions": ("instruction, revision", "person, key"),
+}
+_SQLITE_INSERT = """
+CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN {known}
+BEGIN SELECT RAISE(ABORT, '{table} is append-only: no replace'); END
+"""
 _SQLITE = """
 CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
 BEGIN SELECT RAISE(ABORT, '{table} is append-only: no {verb}'); END
@@ -34,3 +46,15 @@ def upgrade() -> None:
     for table in TABLES:
         for verb in verbs:
             op.execute(trigger.format(table=table, verb=verb))
+        if sqlite:
+            op.execute(_SQLITE_INSERT.format(table=table, known=_known(table)))
+
+
+def _known(table: str) -> str:
+    """SQL: whether a row has one of the new row's names."""
+    names = KEYS.get(table, ()) if table == "events" else ("id", *KEYS.get(table, ()))
+    return " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {_same(name)})" for name in names)
+
+
+def _same(name: str) -> str:
+    return " AND ".join(f"{column} = NEW.{column}" for column in name.split(", "))
