@@ -165,6 +165,13 @@ def test_a_tie_is_told():
     assert found.entropy.tolist() == pytest.approx([math.log(2), 0.0])
 
 
+@pytest.mark.parametrize("names", ["pqs", "spq", "qsp"])
+def test_an_exact_tie_stays_one_through_all_rounds(names):
+    p, q, s = names
+    rows = [(0, s, "C"), (1, p, "B"), (1, q, "A"), (2, s, "A"), (3, s, "B"), (4, p, "B"), (4, q, "A")]
+    assert MODELS["one_coin"](votes_of(rows), rng()).answers == ("C", None, "A", "B", None)
+
+
 def test_the_last_vote_of_an_annotator_on_an_item_counts():
     votes = votes_of([("i", "p", "A"), ("i", "q", "B"), ("i", "p", "B")])
     assert (votes.counts.tolist(), votes.labels) == ([[0.0], [2.0]], ("A", "B"))

@@ -14,6 +14,7 @@ Step = Callable[[Floats], Floats]
 """From one posterior (L, I) to the next."""
 
 TINY = 1e-300  # keeps the logarithm of a share of nothing finite
+_DIGITS = 12  # of a posterior from round to round: a tie holds like a pencil on its tip, and rounding would push it over
 
 
 def normalised(log_joint: Floats) -> tuple[Floats, float]:
@@ -34,7 +35,7 @@ def iterate(model: str, votes: Votes, step: Step, *, max_iterations: int, tolera
     """Begin with the shares of the votes and go on until no posterior moves by more than `tolerance`."""
     posterior, num_iterations, converged = votes.shares, 0, False
     while not converged and num_iterations < max_iterations:
-        following = step(posterior)
+        following = step(posterior).round(_DIGITS)
         converged = bool(np.abs(following - posterior).max() <= tolerance)
         posterior, num_iterations = following, num_iterations + 1
     return Aggregate(model, votes, np.ascontiguousarray(posterior.T), num_iterations, converged)
