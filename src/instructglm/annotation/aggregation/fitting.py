@@ -14,7 +14,7 @@ Step = Callable[[Floats], Floats]
 """From one posterior (L, I) to the next."""
 
 TINY = 1e-300  # keeps the logarithm of a share of nothing finite
-_DIGITS = 12  # of a posterior from round to round: a tie holds like a pencil on its tip, and rounding would push it over
+_DIGITS = 12  # of a posterior from round to round: a tie stands like a pencil on its tip, and rounding tips it over
 
 
 def normalised(log_joint: Floats) -> tuple[Floats, float]:
