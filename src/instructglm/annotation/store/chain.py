@@ -35,6 +35,10 @@ class Head(NamedTuple):
     hash: str
     at_ms: int
 
+    def spelled(self) -> str:
+        """As it is shown and noted down."""
+        return f"{self.number}:{self.hash}"
+
 
 @dataclass
 class Change:
