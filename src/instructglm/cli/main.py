@@ -33,7 +33,8 @@ _TRAIN = (
     "gguf",
     "safetensors",
 )
-_EXTRAS = {**dict.fromkeys(_TRAIN, "train"), **dict.fromkeys(("sqlalchemy", "alembic", "argon2"), "annotate")}
+_ANNOTATE = ("sqlalchemy", "alembic", "argon2", "fastapi", "uvicorn")
+_EXTRAS = {**dict.fromkeys(_TRAIN, "train"), **dict.fromkeys(_ANNOTATE, "annotate")}
 """Package -> the extra that brings it."""
 _GO_ON = "what is finished stays. Run the same command again to go on from there."
 _CLOSED_PIPE = 141  # what a shell shows for a program that SIGPIPE ended

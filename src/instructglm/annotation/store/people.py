@@ -11,11 +11,11 @@ import secrets
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, Row, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, delete, insert, select, update
 
 from instructglm.annotation.store.chain import Change, record
 from instructglm.annotation.store.store import Store, Write
-from instructglm.annotation.store.tables import Invitation, Person, Role
+from instructglm.annotation.store.tables import Invitation, Person, Role, Session
 from instructglm.core.errors import DataError
 from instructglm.core.records import Record
 
@@ -74,7 +74,7 @@ def change_role(store: Store, person: int, role: Role, *, by: int | None = None)
 
 
 def set_password(store: Store, person: int, password: str, *, by: int | None = None) -> None:
-    """Give a person another password.
+    """Give a person another password. Whoever is signed in as them is signed out.
 
     Raises:
         DataError: there is nobody of this id, or the password is too short or long.
@@ -83,6 +83,7 @@ def set_password(store: Store, person: int, password: str, *, by: int | None = N
     with store.write() as write:
         read_person(write.connection, person)
         write.connection.execute(update(Person).where(Person.id == person).values(password_hash=hashed))
+        write.connection.execute(delete(Session).where(Session.person == person))
         record(write, Change("password set", None, by, {"person": person}))
 
 
@@ -172,7 +173,7 @@ def invite(store: Store, role: Role, *, by: int | None = None, valid_s: float = 
     with store.write() as write:
         values = {
             "id": write.next_id(Invitation.id),
-            "token_hash": _token_hash(token),
+            "token_hash": token_hash(token),
             "role": role,
             "invited_by": by,
             "expires_ms": write.now_ms + round(valid_s * 1000),
@@ -215,7 +216,7 @@ def revoke_invitation(store: Store, token: str, *, by: int | None = None) -> Non
 
 def _invitation(write: Write, token: str) -> Row[int, str, int | None]:
     query = select(Invitation.id, Invitation.role, Invitation.invited_by).where(
-        Invitation.token_hash == _token_hash(token),
+        Invitation.token_hash == token_hash(token),
         Invitation.used_ms.is_(None),
         Invitation.expires_ms > write.now_ms,
     )
@@ -225,5 +226,6 @@ def _invitation(write: Write, token: str) -> Row[int, str, int | None]:
     return found
 
 
-def _token_hash(token: str) -> str:
+def token_hash(token: str) -> str:
+    """What is kept of a token, and found again by it."""
     return hashlib.sha256(token.encode(errors="replace")).hexdigest()

@@ -12,7 +12,7 @@ from instructglm.annotation.store.tables.content import (
     Withdrawal,
 )
 from instructglm.annotation.store.tables.log import Event
-from instructglm.annotation.store.tables.people import Invitation, Person, Role
+from instructglm.annotation.store.tables.people import Invitation, Person, Role, Session
 from instructglm.annotation.store.tables.work import (
     IS_KEPT,
     IS_LEASED,
@@ -38,5 +38,5 @@ APPENDED: tuple[str, ...] = (
 __all__ = [
     "APPENDED", "IS_KEPT", "IS_LEASED", "LOGGED", "Annotation", "Assignment", "Base", "Cursor", "Decision", "Draft",
     "Event", "GoldAnswer", "Guideline", "Instruction", "Invitation", "Item", "Kind", "Logged", "Origin", "Output",
-    "Person", "Project", "Role", "Round", "State", "Submission", "Unsaved", "Withdrawal",
+    "Person", "Project", "Role", "Round", "Session", "State", "Submission", "Unsaved", "Withdrawal",
 ]  # fmt: skip

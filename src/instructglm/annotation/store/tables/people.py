@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey
+from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from instructglm.annotation.store.tables.base import BIG, Base, Exact, ExactText, Id, Milliseconds
@@ -27,6 +27,17 @@ class Person(Base):
     password_hash: Mapped[str | None] = mapped_column(ExactText)
     added_ms: Mapped[Milliseconds]
     removed_ms: Mapped[int | None] = mapped_column(BIG)
+
+
+class Session(Base):
+    """A browser in which somebody is signed in. The token itself is nowhere: only its hash."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (Index(None, "person"),)
+
+    token_hash: Mapped[str] = mapped_column(ExactText, primary_key=True)
+    person: Mapped[int] = mapped_column(BIG, ForeignKey("people.id"))
+    seen_ms: Mapped[Milliseconds]
 
 
 class Invitation(Base):

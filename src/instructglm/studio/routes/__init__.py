@@ -1,0 +1,9 @@
+"""All routes, one file a group; the order is that of a person's way through the pages."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from instructglm.studio.routes import account, home, joining, signing_in
+
+ROUTERS: tuple[APIRouter, ...] = (signing_in.router, signing_in.signed_in, joining.router, home.router, account.router)

@@ -1,0 +1,55 @@
+"""Joining by an invitation.
+
+Its token stands behind the `#` of the link, which browsers send to nobody: so it
+is in no server's log.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, HTTPException, Request
+from starlette.responses import RedirectResponse, Response
+
+from instructglm.annotation.store.people import LONGEST_PASSWORD, accept_invitation
+from instructglm.annotation.store.sessions import start_session
+from instructglm.core.errors import DataError
+from instructglm.studio.attempts import Attempts
+from instructglm.studio.guard import ForEverybody, Opened
+from instructglm.studio.pages import render
+from instructglm.studio.routes.signing_in import with_session
+
+router = APIRouter(route_class=ForEverybody)
+
+
+@router.get("/join")
+def show(request: Request) -> Response:
+    """The form."""
+    return render(request, "join.html", token="", name="", faults=[], hint="")
+
+
+@router.post("/join")
+def join(
+    request: Request,
+    opened: Opened,
+    token: Annotated[str, Form(max_length=200)],
+    name: Annotated[str, Form(max_length=200)],
+    password: Annotated[str, Form(max_length=LONGEST_PASSWORD)],
+) -> Response:
+    """Become somebody, and be signed in."""
+    attempts: Attempts = request.app.state.attempts
+    address = request.client.host if request.client else ""
+    if (wait_s := attempts.begin("", address)) is not None:
+        raise HTTPException(429, "too_many_attempts", {"Retry-After": str(wait_s)})
+    try:
+        person = accept_invitation(opened, token.strip(), name, password)
+    except DataError as error:
+        told: dict[str, Any] = {"token": token, "name": name, "faults": list(error.faults)}
+        return render(request, "join.html", status=400, hint=error.hint, **told)
+    attempts.succeeded("", address)
+    return with_session(RedirectResponse("/", 303), request, start_session(opened, person))
+
+
+def invitation_link(request: Request, token: str) -> str:
+    """The link to hand to somebody, under the name by which this page was asked for."""
+    return f"{str(request.base_url).rstrip('/')}/join#{token}"
