@@ -97,6 +97,8 @@ def _open(path: Path, shown: str, source: RowSource, task: str) -> tuple[str, It
     rows = read_rows(path, shown)
     head = _head(rows)
     name = _format_name(head, source, shown)
+    if name in FORMATS:  # a file of broken rows alone has none
+        FORMATS[name].see_file(path, shown)
     return name, _read_each(chain(head, rows), name, source, task)
 
 

@@ -7,6 +7,7 @@ import typer
 from instructglm.cli.annotate.importing import import_files
 from instructglm.cli.annotate.log import verify
 from instructglm.cli.annotate.projects import init, status
+from instructglm.cli.annotate.snapshot import snapshot
 
 app = typer.Typer(help="Collect instructions and what people say of them.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -14,3 +15,4 @@ app.command()(init)
 app.command(name="import")(import_files)
 app.command()(status)
 app.command()(verify)
+app.command()(snapshot)
