@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from instructglm.core.markdown import plain, table
-from instructglm.report.contents import AgreementSummary, DataCard, TaskCard
+from instructglm.report.contents import AgreementSummary, DataCard, SourceCard, TaskCard
 from instructglm.report.numerals import MISSING, count
 from instructglm.report.words import phrase
 
@@ -23,8 +23,12 @@ def card_markdown(data: DataCard) -> str:
 
 
 def _sources(data: DataCard) -> str:
-    rows = [[s.path, s.task, s.format, count(s.num_rows), s.sha256] for s in data.sources]
+    rows = [[_named(s), s.task, s.format, count(s.num_rows), s.sha256] for s in data.sources]
     return table(["file", "task", "format", "rows", "sha256"], rows)
+
+
+def _named(source: SourceCard) -> str:
+    return f"{source.path} ({source.origin})" if source.origin else source.path
 
 
 def _task(card: TaskCard) -> str:

@@ -5,8 +5,8 @@ Needs no database: what trains on a snapshot reads it here.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from typing import Literal
 
 from instructglm.annotation.snapshot.ledger import LedgerCounts
 from instructglm.annotation.snapshot.options import Options
@@ -14,7 +14,7 @@ from instructglm.core.errors import DataError
 from instructglm.core.ids import file_hash
 from instructglm.core.records import Record, read_record
 
-FORMAT_VERSION = 1
+FORMAT_VERSION: Literal[1] = 1
 MANIFEST, CARD = "manifest.json", "card.md"
 EXAMPLES, PREFERENCES, LEDGER = "examples.jsonl", "preferences.jsonl", "ledger.jsonl"
 _FREEZE_ANEW = "Freeze it anew: remove its folder and run `instructglm annotate snapshot` with the same options."
@@ -102,7 +102,7 @@ class AnnotatorFigures(Record):
 class Manifest(Record):
     """What a snapshot was made of. Holds no date of its making: equal states and options give equal bytes."""
 
-    snapshot_format: int = FORMAT_VERSION
+    snapshot_format: Literal[1] = FORMAT_VERSION
     summary: Summary
     event_ms: int
     """When the last event was, in milliseconds since 1970."""
@@ -136,30 +136,33 @@ def is_whole(folder: Path) -> bool:
     return all((folder / name).is_file() and file_hash(folder / name) == sha256 for name, sha256 in files.items())
 
 
-def require_frozen(path: Path, shown: str) -> None:
-    """See that a file that a snapshot's manifest beside it names is as it was frozen. Other files are not looked at.
+def frozen_origin(path: Path, shown: str) -> str:
+    """What a file of a snapshot was taken of, once it is seen to be as it was frozen; nothing for any other file.
 
     Raises:
-        DataError: it was changed, or the manifest is damaged.
+        DataError: the file was changed, or the manifest beside it is damaged or of another version.
     """
-    expected = _frozen_hash(path, shown)
-    if expected is not None and (found := file_hash(path)) != expected:
+    manifest = _manifest_of(path, shown)
+    expected = manifest.files.get(path.name) if manifest else None
+    if manifest is None or expected is None:
+        return ""
+    if (found := file_hash(path)) != expected:
         raise DataError(
             f"{shown}: was changed after it was frozen: found SHA-256 {found[:12]}…, "
             f"expected {expected[:12]}… as {MANIFEST} beside it says",
             hint=f"{_FREEZE_ANEW} To train on changed examples, copy the file to a folder of its own.",
         )
+    number, _, digest = manifest.summary.event.partition(":")
+    return f"annotations of {manifest.summary.project}, frozen after event {number}:{digest[:12]}"
 
 
-def _frozen_hash(path: Path, shown: str) -> str | None:
+def _manifest_of(path: Path, shown: str) -> Manifest | None:
+    """The manifest of the snapshot whose examples these are; None where they are no snapshot's."""
     beside = path.with_name(MANIFEST)
-    if not beside.is_file():
+    if path.name != EXAMPLES or not beside.is_file():
         return None
     try:
-        held = json.loads(beside.read_bytes())
-        files = held["files"] if "snapshot_format" in held else {}
-        return files.get(path.name) if isinstance(files, dict) else None
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        if path.name != EXAMPLES:
-            return None
-        raise DataError(f"{shown}: {MANIFEST} beside it is damaged: {error}", hint=_FREEZE_ANEW) from error
+        return Manifest.model_validate_json(beside.read_bytes())
+    except (OSError, ValueError) as error:
+        first = str(error).splitlines()[0]
+        raise DataError(f"{shown}: {MANIFEST} beside it cannot be read: {first}", hint=_FREEZE_ANEW) from error

@@ -24,5 +24,5 @@ class Format:
     looks_like: Callable[[Mapping[str, Any]], bool]
     read: Callable[[Row, RowSource, str], Iterator[Result]]
     """From a row, its source and the task's name to what it holds."""
-    see_file: Callable[[Path, str], None] = lambda path, shown: None
-    """Refuses a file whose rows cannot be trusted, with a `DataError`, before any of them is read."""
+    origin: Callable[[Path, str], str] = lambda path, shown: ""
+    """What a file says of where its rows come from. Raises a `DataError` where they are no longer what it says."""

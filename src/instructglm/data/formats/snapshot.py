@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from instructglm.annotation.snapshot.manifest import require_frozen
+from instructglm.annotation.snapshot.manifest import frozen_origin
 from instructglm.config.data import RowSource
 from instructglm.core.records import Example, Fault, example_id, prompt_hash
 from instructglm.data.formats.format import Format, Result
@@ -57,4 +57,4 @@ def _as_source_wants(example: Example, source: RowSource) -> Example:
     return example.model_copy(update=update)
 
 
-FORMAT = Format("snapshot", ("id", "task", "messages", "outputs", "group"), _looks_like, read, require_frozen)
+FORMAT = Format("snapshot", ("id", "task", "messages", "outputs", "group"), _looks_like, read, frozen_origin)
