@@ -1,9 +1,9 @@
 """How good things are that several people rated on one scale, some of them mildly, some of them at random.
 
-Each annotator is compared with the others who rated the same things: how far above them they rate as a rule (their
-bias), and how far they scatter around that. The bias is taken off, and who scatters more counts less. Both come from
-the mean of the *others*: measured against a mean that holds their own rating, people would agree best with themselves,
-and a fit that goes on from there ends with one person who counts for all.
+Each annotator's bias is how far above the mean of a thing's ratings theirs lie as a rule. It is taken off, so that a
+thing which only somebody mild has rated does not look better for it; two who rate the same things meet in the middle.
+Who then scatters more around the mean of the *others* counts less: around a mean that holds their own rating people
+would agree best with themselves, and a fit that goes on from there ends with one person who counts for all.
 """
 
 from __future__ import annotations
@@ -43,7 +43,8 @@ def consensus(item: Ints, annotator: Ints, value: Floats, *, enough: int = ENOUG
     shared = np.bincount(of_item, minlength=len(items))[of_item] > 1
     num_shared = np.bincount(of_person[shared], minlength=num_people)
     known = num_shared >= enough
-    above = _sum(of_person[shared], _above_others(of_item, value)[shared], num_people)
+    mean = _sum(of_item, value, len(items)) / np.bincount(of_item, minlength=len(items))
+    above = _sum(of_person[shared], (value - mean[of_item])[shared], num_people)
     bias = np.where(known, above / (num_shared + 1.0), 0.0)  # drawn to none by one observation
     unbiased = value - bias[of_person]
     scatter = _sum(of_person[shared], _above_others(of_item, unbiased)[shared] ** 2, num_people)

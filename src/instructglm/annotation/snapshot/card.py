@@ -74,7 +74,7 @@ def _contents(summary: Summary) -> str:
 
 
 def _people(manifest: Manifest) -> str:
-    rows = [["annotators with labels or ratings", _count(len(manifest.annotators))]]
+    rows = [["annotators", _count(manifest.num_annotators)], ["reviewers", _count(manifest.num_reviewers)]]
     rows += [["instructions a reviewer decided", _count(manifest.num_reviewed)]]
     rows += [[f"answers in round {number}", _count(n)] for number, n in manifest.num_answers_by_round.items()]
     rows += [
@@ -134,7 +134,7 @@ def _annotators(annotators: Sequence[AnnotatorFigures]) -> str:
         ]
         for one in annotators[:_MOST_ROWS]
     ]
-    head = ["who", "labels", "expected to be right", "shared ratings", "points above the others", "weight of a rating"]
+    head = ["who", "labels", "expected to be right", "shared ratings", "points above the mean", "weight of a rating"]
     return table(head, rows) + _rest(len(annotators))
 
 
@@ -144,7 +144,12 @@ def _coverage(coverage: Sequence[Coverage]) -> Iterator[str]:
         by_column.setdefault(one.column, []).append(one)
     if not by_column:
         yield "The project holds no instruction that is in use."
+    untold = [column for column, values in by_column.items() if not any(one.value for one in values)]
+    if untold:
+        yield f"Not told of any instruction: {', '.join(untold)}."
     for column, values in by_column.items():
+        if column in untold:
+            continue
         rows = [
             [one.value or "(not told)", _count(one.num_instructions), _count(one.num_accepted)]
             for one in values[:_MOST_ROWS]

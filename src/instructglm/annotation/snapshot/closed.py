@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from instructglm.annotation.snapshot.items import Accepted, Item, Outcome, out
+from instructglm.annotation.snapshot.items import Accepted, Item, Outcome, out, outputs_out
 from instructglm.annotation.snapshot.labels import Label
-from instructglm.annotation.snapshot.ledger import LeftOut, Reason
+from instructglm.annotation.snapshot.ledger import Reason
 from instructglm.annotation.snapshot.options import Options
 
 DIGITS = 6
@@ -44,6 +44,5 @@ def _answered(item: Item, label: str, decided_by: str, confidence: float | None 
     if label not in item.instruction.choices:
         return out(item, "not_a_choice", label)
     weight = 1.0 if confidence is None else max(confidence, _LEAST)
-    number = item.instruction.id
-    left_out = [LeftOut(instruction=number, output=one.id, reason="not_the_label") for one in item.outputs]
+    left_out = outputs_out(item, {one.id: "not_the_label" for one in item.outputs})
     return Outcome((Accepted(label, weight, "label"),), decided_by, confidence, left_out)

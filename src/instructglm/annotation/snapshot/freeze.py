@@ -169,6 +169,8 @@ def _manifest(found: Survey, summary: Summary, folder: Path) -> Manifest:
         criteria={name: (scale.low, scale.high) for name, scale in sorted(state.settings.criteria.items())},
         num_answers_by_round={str(number): n for number, n in state.num_answers_by_round.items()},
         num_answers_by_guideline={str(version or ""): n for version, n in state.num_answers_by_guideline.items()},
+        num_annotators=len(set(found.everything.annotator.tolist())),
+        num_reviewers=state.num_reviewers,
         num_reviewed=len(state.verdicts),
         agreement=agreement,
         num_subjects_untold=num_untold,

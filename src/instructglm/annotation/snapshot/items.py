@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from instructglm.annotation.snapshot.ledger import LeftOut, Reason
 from instructglm.annotation.snapshot.said import NUMBER, Said
+from instructglm.annotation.snapshot.scores import on_scale
 from instructglm.annotation.snapshot.state import Verdict
 from instructglm.annotation.store.reading import StoredInstruction, StoredOutput
 from instructglm.annotation.store.tables import Kind
@@ -91,11 +92,23 @@ class Outcome:
 
 def out(item: Item, reason: Reason, detail: str = "", outputs: Mapping[int, Reason] | None = None) -> Outcome:
     """An instruction that is not in, nor any of its outputs; `outputs` have reasons of their own."""
+    reasons = {one.id: (outputs or {}).get(one.id, "instruction_out") for one in item.outputs}
+    whole = LeftOut(instruction=item.instruction.id, reason=reason, detail=detail)
+    return Outcome(left_out=[whole, *outputs_out(item, reasons)])
+
+
+def outputs_out(item: Item, reasons: Mapping[int, Reason]) -> list[LeftOut]:
+    """Outputs that are not in, in the order of their numbers."""
     number = item.instruction.id
-    found = [LeftOut(instruction=number, reason=reason, detail=detail)]
-    reasons = outputs or {}
-    found += [
-        LeftOut(instruction=number, output=one.id, reason=reasons.get(one.id, "instruction_out"))
-        for one in item.outputs
+    return [
+        LeftOut(instruction=number, output=one, reason=reason, detail=_detail(item, one, reason))
+        for one, reason in sorted(reasons.items())
     ]
-    return Outcome(left_out=found)
+
+
+def _detail(item: Item, output: int, reason: Reason) -> str:
+    if reason == "rated_low":
+        return f"{on_scale(item.quality[output]):.2f} on a scale from 1 to 5"
+    if reason == "rejected":
+        return f"by {len(item.voices.rejections[output])} of {len(item.judges_of(output))}"
+    return ""

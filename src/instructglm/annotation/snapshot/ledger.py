@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Literal
 
 from instructglm.core.records import Record
@@ -71,12 +71,6 @@ class LedgerCounts(Record):
 
     instructions: dict[str, int]
     outputs: dict[str, int]
-
-
-def counted(entries: Iterable[LeftOut]) -> LedgerCounts:
-    """How many instructions and how many outputs were left out for each reason."""
-    counts = Counter((entry.output is None, entry.reason) for entry in entries)
-    return from_counts(counts)
 
 
 def from_counts(counts: Counter[tuple[bool, Reason]]) -> LedgerCounts:

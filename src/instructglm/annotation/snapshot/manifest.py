@@ -88,7 +88,7 @@ class AnnotatorFigures(Record):
     """How far one person can be relied on, under a pseudonym; None: they gave no such judgement.
 
     `label_accuracy` is the expected share of right labels. `rating_bias` is in points of a scale from 1 to 5 above the
-    others, `rating_weight` what their ratings count beside an average person's.
+    mean, `rating_weight` what their ratings count beside an average person's.
     """
 
     annotator: str
@@ -112,7 +112,11 @@ class Manifest(Record):
     """The scales that the project asked for, lowest and highest."""
     num_answers_by_round: dict[str, int]
     num_answers_by_guideline: dict[str, int]
+    num_annotators: int
+    """Who said something that holds or held in an earlier round."""
+    num_reviewers: int
     num_reviewed: int
+    """Instructions with a reviewer's verdict."""
     agreement: tuple[AgreementFigures, ...]
     num_subjects_untold: int
     """Tasks with labels whose agreement is not told, there being too many."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import exp, fsum
 
 from instructglm.annotation.snapshot.closed import DIGITS
-from instructglm.annotation.snapshot.items import Accepted, Item, Outcome, out
-from instructglm.annotation.snapshot.ledger import LeftOut, Reason
+from instructglm.annotation.snapshot.items import Accepted, Item, Outcome, out, outputs_out
+from instructglm.annotation.snapshot.ledger import Reason
 from instructglm.annotation.snapshot.options import Options
 from instructglm.annotation.snapshot.scores import on_scale
 from instructglm.annotation.store.reading import StoredOutput
@@ -23,9 +23,7 @@ def decide_open(item: Item, options: Options) -> Outcome:
         return out(item, "none_accepted" if item.outputs else "no_output", outputs=reasons)
     weights = _weights(item, chosen)
     accepted = tuple(_accepted(item, one, weight) for one, weight in zip(chosen, weights, strict=True))
-    number = item.instruction.id
-    left_out = [LeftOut(instruction=number, output=one, reason=reason) for one, reason in sorted(reasons.items())]
-    return Outcome(accepted, "reviewer" if item.verdict else "people", None, left_out)
+    return Outcome(accepted, "reviewer" if item.verdict else "people", None, outputs_out(item, reasons))
 
 
 def _not_chosen(item: Item) -> dict[int, Reason]:

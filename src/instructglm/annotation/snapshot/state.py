@@ -54,6 +54,7 @@ class State:
     head: Head
     salt: str
     verdicts: dict[int, Verdict]
+    num_reviewers: int
     gold: dict[int, str | None]
     """Instruction -> its known label; None where a rating is known."""
     withdrawn: tuple[Withdrawn, ...]
@@ -79,6 +80,7 @@ def read_state(store: Store, project: int, as_of: int | None = None) -> State:
             head=head,
             salt=connection.scalar(select(Event.hash).where(Event.number == 1)) or START,
             verdicts=_verdicts(connection, project, head.number),
+            num_reviewers=_num_reviewers(connection, project, head.number),
             gold=_gold(connection, project, head.number),
             withdrawn=_withdrawn(connection, project, head.number),
             num_answers_by_round=_answers_by(connection, Round.number, project, head.number),
@@ -115,6 +117,11 @@ def _verdicts(connection: Connection, project: int, until: int) -> dict[int, Ver
     )
     rows = connection.execute(query.order_by(Decision.instruction, Decision.revision))
     return {row.instruction: Verdict(frozenset(row.accepted), row.label) for row in rows}
+
+
+def _num_reviewers(connection: Connection, project: int, until: int) -> int:
+    query = select(func.count(Decision.person.distinct())).join(Instruction, Instruction.id == Decision.instruction)
+    return connection.scalar(query.where(Instruction.project == project, Decision.event <= until)) or 0
 
 
 def _gold(connection: Connection, project: int, until: int) -> dict[int, str | None]:
