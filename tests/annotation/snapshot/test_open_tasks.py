@@ -153,6 +153,8 @@ def test_flags_rejections_too_few_people_and_withdrawals_have_their_reasons(proj
     assert counts.instructions == {"flagged": 1, "rejected": 1, "too_few_annotators": 1, "withdrawn": 1}
     assert counts.outputs["duplicate"] == 1
     assert found.manifest.summary.num_instructions == 5
+    gone = [one for one in found.ledger if one["instruction"] == 4]
+    assert [(one["reason"], one["detail"]) for one in gone] == [("withdrawn", "private")] * 3
     card = (found.folder / "card.md").read_text()
     assert "| instruction | flagged | 1 | somebody flagged it, and no reviewer has decided |" in card.replace(
         "\\_", "_"

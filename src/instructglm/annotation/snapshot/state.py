@@ -33,7 +33,7 @@ class Verdict(NamedTuple):
 
 
 class Withdrawn(NamedTuple):
-    """An instruction (`output` None) or an output that is out of use, and why."""
+    """An instruction (`output` None) or an output, by itself or with its instruction, that is out of use, and why."""
 
     instruction: int
     output: int | None
@@ -146,10 +146,18 @@ def _withdrawn(connection: Connection, project: int, until: int) -> tuple[Withdr
         .join(Output, Output.id == Withdrawal.output)
         .join(Instruction, Instruction.id == Output.instruction)
     )
-    items = connection.execute(of_item.where(*here).order_by(Withdrawal.id))
-    gone = {(row.instruction, None): Withdrawn(row.instruction, None, row.reason) for row in items}
-    outputs = connection.execute(of_output.where(*here).order_by(Withdrawal.id))
-    gone |= {(row.instruction, row.output): Withdrawn(row.instruction, row.output, row.reason) for row in outputs}
+    with_item = (
+        select(Output.instruction, Output.id.label("output"), Withdrawal.reason)
+        .join(Withdrawal, Withdrawal.instruction == Output.instruction)
+        .join(Instruction, Instruction.id == Output.instruction)
+        .where(Output.event <= until)
+    )
+    gone: dict[tuple[int, int | None], Withdrawn] = {}
+    for row in connection.execute(of_item.where(*here).order_by(Withdrawal.id)):
+        gone[row.instruction, None] = Withdrawn(row.instruction, None, row.reason)
+    for query in (of_output.order_by(Withdrawal.id), with_item.order_by(Withdrawal.id, Output.id)):
+        for row in connection.execute(query.where(*here)):
+            gone.setdefault((row.instruction, row.output), Withdrawn(row.instruction, row.output, row.reason))
     return tuple(gone.values())
 
 
