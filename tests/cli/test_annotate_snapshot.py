@@ -34,7 +34,7 @@ def store(cli, tmp_path, monkeypatch):
 
 def test_it_tells_what_is_in_what_is_out_and_what_comes_next(cli, store) -> None:
     done = cli("annotate", "snapshot", "law")
-    assert (done.code, done.err) == (0, "")
+    assert (done.code, done.err) == (0, "freeze: 3 instructions in 0:00\n")
     (folder,) = store.glob("snapshots/law-*")
     assert done.out.startswith(
         "2 of 3 instructions with 2 accepted outputs and labels, 0 preference pairs, after event"

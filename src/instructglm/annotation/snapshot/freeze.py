@@ -20,6 +20,7 @@ from typing import IO, NamedTuple
 from instructglm.annotation.aggregation import MODELS
 from instructglm.annotation.snapshot.card import card_markdown
 from instructglm.annotation.snapshot.figures import MAX_TASKS, agreement_figures, annotator_figures, subjects
+from instructglm.annotation.snapshot.items import Item, Outcome
 from instructglm.annotation.snapshot.ledger import LeftOut
 from instructglm.annotation.snapshot.manifest import (
     CARD,
@@ -45,6 +46,7 @@ from instructglm.core.errors import DataError
 from instructglm.core.files import staged_folder, write_text
 from instructglm.core.ids import canonical_json, content_hash, file_hash
 from instructglm.core.lookup import lookup
+from instructglm.core.progress import Progress, SilentProgress
 from instructglm.core.records import Record
 
 
@@ -62,7 +64,13 @@ class Snapshot(NamedTuple):
 
 
 def freeze(
-    store: Store, project: int, options: Options | None = None, *, out: Path, as_of: int | None = None
+    store: Store,
+    project: int,
+    options: Options | None = None,
+    *,
+    out: Path,
+    as_of: int | None = None,
+    progress: Progress | None = None,
 ) -> Snapshot:
     """Write what is accepted of a project to a folder of its own under `out`; where it stands already, leave it.
 
@@ -72,6 +80,7 @@ def freeze(
         options: how much it takes to be in.
         out: the folder of snapshots.
         as_of: the state after this event of the log; None: as it stands.
+        progress: where it is told how far it has come.
 
     Raises:
         ConfigError: there is no such label model.
@@ -86,7 +95,7 @@ def freeze(
         return Snapshot(folder, read_manifest(folder), is_new=False)
     found = survey(state, options)
     with staged_folder(folder) as beside:
-        summary = _write_rows(found, folder.name, beside)
+        summary = _write_rows(found, folder.name, beside, progress or SilentProgress())
         _refuse_empty(summary)
         manifest = _manifest(found, summary, beside)
         write_text(beside / CARD, card_markdown(manifest))
@@ -104,7 +113,7 @@ def preview(store: Store, project: int, options: Options | None = None, *, as_of
     options = options or Options()
     state = read_state(store, project, as_of)
     found, tally = survey(state, options), Tally()
-    for _ in _settled(found, tally):
+    for _ in _settled(found, tally, SilentProgress()):
         pass
     return tally.summary(snapshot_name(state, options), found)
 
@@ -115,28 +124,33 @@ def snapshot_name(state: State, options: Options) -> str:
     return f"{as_name(state.name)}-{digest}"
 
 
-def _settled(found: Survey, tally: Tally) -> Iterator[tuple[str, Record]]:
+def _settled(found: Survey, tally: Tally, progress: Progress) -> Iterator[tuple[str, Record]]:
     """Every row of every file as (file, row), counted on the way."""
     for gone in found.state.withdrawn:
         entry = LeftOut(instruction=gone.instruction, output=gone.output, reason="withdrawn", detail=gone.reason)
         tally.add_withdrawn(entry)
         yield LEDGER, entry
-    for item, outcome in outcomes(found):
-        tally.add(item, outcome)
-        yield from ((LEDGER, entry) for entry in outcome.left_out)
-        if not outcome.accepted:
-            continue
-        yield EXAMPLES, example_of(found.state, item, outcome)
-        for pair in pairs(item, outcome):
-            tally.add_pair(pair)
-            if isinstance(pair, Pair):
-                yield PREFERENCES, preference_of(found.state, item, pair)
+    with progress.stage("freeze", total=len(found.ids), unit="instruction") as bar:
+        for item, outcome in outcomes(found):
+            tally.add(item, outcome)
+            yield from ((LEDGER, entry) for entry in outcome.left_out)
+            if outcome.accepted:
+                yield EXAMPLES, example_of(found.state, item, outcome)
+                yield from _preferences(found.state, item, outcome, tally)
+            bar.advance()
 
 
-def _write_rows(found: Survey, name: str, folder: Path) -> Summary:
+def _preferences(state: State, item: Item, outcome: Outcome, tally: Tally) -> Iterator[tuple[str, Record]]:
+    for pair in pairs(item, outcome):
+        tally.add_pair(pair)
+        if isinstance(pair, Pair):
+            yield PREFERENCES, preference_of(state, item, pair)
+
+
+def _write_rows(found: Survey, name: str, folder: Path, progress: Progress) -> Summary:
     tally = Tally()
     with _files(folder) as files:
-        for file, row in _settled(found, tally):
+        for file, row in _settled(found, tally, progress):
             files[file].write(canonical_json(row.model_dump(mode="json")).encode() + b"\n")
     if not tally.pairs.total():
         (folder / PREFERENCES).unlink()  # readers of rows take an empty file for one that was cut off

@@ -156,8 +156,8 @@ def _withdrawn(connection: Connection, project: int, until: int) -> tuple[Withdr
     for row in connection.execute(of_item.where(*here).order_by(Withdrawal.id)):
         gone[row.instruction, None] = Withdrawn(row.instruction, None, row.reason)
     for query in (of_output.order_by(Withdrawal.id), with_item.order_by(Withdrawal.id, Output.id)):
-        for row in connection.execute(query.where(*here)):
-            gone.setdefault((row.instruction, row.output), Withdrawn(row.instruction, row.output, row.reason))
+        for number, output, reason in connection.execute(query.where(*here)):
+            gone.setdefault((number, output), Withdrawn(number, output, reason))
     return tuple(gone.values())
 
 

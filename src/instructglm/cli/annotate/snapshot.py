@@ -51,6 +51,7 @@ def snapshot(
     from instructglm.annotation.snapshot.freeze import freeze
     from instructglm.annotation.snapshot.options import Options
     from instructglm.annotation.store import open_store
+    from instructglm.core.progress import console_progress
 
     options = Options(
         label_model=label_model,
@@ -61,7 +62,8 @@ def snapshot(
         with_gold=with_gold,
     )
     with open_store(store) as opened:
-        frozen = freeze(opened, find_project(opened, project).id, options, out=out, as_of=as_of)
+        number, progress = find_project(opened, project).id, console_progress()
+        frozen = freeze(opened, number, options, out=out, as_of=as_of, progress=progress)
     if as_json:
         print_json({"snapshot": str(frozen.folder), "is_new": frozen.is_new, **frozen.manifest.model_dump(mode="json")})
     else:
