@@ -92,6 +92,7 @@ class TestReading:
             "format": "alpaca",
             "task": "my-data",
             "num_rows": 1,
+            "origin": "",
         }
 
     def test_tasks_are_named_by_file_or_by_the_source(self, tmp_path):

@@ -27,13 +27,17 @@ _NUM_ROWS_LOOKED_AT = 20
 
 
 class ReadFile(Record):
-    """One file that was read. `num_rows` counts what became an example, a fault or an empty row."""
+    """One file that was read. `num_rows` counts what became an example, a fault or an empty row.
+
+    `origin` says of a frozen snapshot what it was taken of; empty for other files.
+    """
 
     path: str
     sha256: str
     format: str
     task: str
     num_rows: int
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +64,13 @@ def read_file(path: Path, shown: str, source: RowSource) -> Reading:
     """
     task = source.task or task_of(shown)
     format_name, results = _open(path, shown, source, task)
+    origin = FORMATS[format_name].origin(path, shown) if format_name in FORMATS else ""
     reading = Reading()
     for result in results:
         _sort_in(reading, result)
-    reading.files.append(
-        ReadFile(path=shown, sha256=file_hash(path), format=format_name, task=task, num_rows=_num_rows(reading))
-    )
+    num_rows, sha256 = _num_rows(reading), file_hash(path)
+    file = ReadFile(path=shown, sha256=sha256, format=format_name, task=task, num_rows=num_rows, origin=origin)
+    reading.files.append(file)
     return reading
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from instructglm.report.contents import AgreementSummary, DataCard, TaskCard
+from instructglm.core.markdown import plain, table
+from instructglm.report.contents import AgreementSummary, DataCard, SourceCard, TaskCard
 from instructglm.report.numerals import MISSING, count
 from instructglm.report.words import phrase
 
@@ -13,7 +14,7 @@ _SPLITS = ("train", "validation", "test")
 
 def card_markdown(data: DataCard) -> str:
     """Sources with hashes, examples and answers per split, agreement of the annotators, and the ledger's counts."""
-    parts = [f"# {_plain(data.name)}", f"Dataset `{data.hash}`", "## Sources", _sources(data), "## Examples"]
+    parts = [f"# {plain(data.name)}", f"Dataset `{data.hash}`", "## Sources", _sources(data), "## Examples"]
     parts += [_task(card) for card in data.tasks]
     if data.agreement:
         parts += ["## How far the annotators agree", _agreement(data.agreement)]
@@ -22,8 +23,12 @@ def card_markdown(data: DataCard) -> str:
 
 
 def _sources(data: DataCard) -> str:
-    rows = [[s.path, s.task, s.format, count(s.num_rows), s.sha256] for s in data.sources]
-    return _table(["file", "task", "format", "rows", "sha256"], rows)
+    rows = [[_named(s), s.task, s.format, count(s.num_rows), s.sha256] for s in data.sources]
+    return table(["file", "task", "format", "rows", "sha256"], rows)
+
+
+def _named(source: SourceCard) -> str:
+    return f"{source.path} ({source.origin})" if source.origin else source.path
 
 
 def _task(card: TaskCard) -> str:
@@ -35,7 +40,7 @@ def _task(card: TaskCard) -> str:
         [f"answer: {choice}", *(count(card.answers.get(split, {}).get(choice, 0)) for split in _SPLITS)]
         for choice in card.choices
     ]
-    return f"### {_plain(card.task)} ({card.kind})\n\n" + _table(["", *_SPLITS], counts + answers)
+    return f"### {plain(card.task)} ({card.kind})\n\n" + table(["", *_SPLITS], counts + answers)
 
 
 def _agreement(summaries: Iterable[AgreementSummary]) -> str:
@@ -52,7 +57,7 @@ def _agreement(summaries: Iterable[AgreementSummary]) -> str:
         for s in summaries
     ]
     head = ["task", "items", "ratings", "raters an item", "Krippendorff's alpha", "level", "note"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _alpha(summary: AgreementSummary) -> str:
@@ -67,17 +72,4 @@ def _ledger(data: DataCard) -> str:
     if not data.ledger_counts:
         return phrase("ledger_empty")[0]
     rows = [[reason, count(number), phrase(f"reason.{reason}")[0]] for reason, number in data.ledger_counts.items()]
-    return _table(["reason", "rows", "meaning"], rows) + "\n\nThe manifest and the report name every row."
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([_plain(cell) for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
-
-
-def _plain(text: str) -> str:
-    """One line that Markdown shows as it stands."""
-    one_line = " ".join(text.split())
-    for sign in "\\`*_[]<>|#":
-        one_line = one_line.replace(sign, f"\\{sign}" if sign not in "<>" else {"<": "&lt;", ">": "&gt;"}[sign])
-    return one_line
+    return table(["reason", "rows", "meaning"], rows) + "\n\nThe manifest and the report name every row."

@@ -52,6 +52,8 @@ class SourceCard(Record):
     format: str
     task: str
     num_rows: int
+    origin: str = ""
+    """Of a frozen snapshot: what it was taken of."""
 
 
 class TaskCard(Record):

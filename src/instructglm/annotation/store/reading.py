@@ -184,7 +184,13 @@ def _until(event: Any, as_of: int | None) -> ColumnElement[bool]:
     return true() if as_of is None else event <= as_of
 
 
-def instructions(store: Store, project: int, *, as_of: int | None = None) -> Iterator[StoredInstruction]:
+Between = tuple[int, int]
+"""The first and the last id of the instructions that are asked for."""
+
+
+def instructions(
+    store: Store, project: int, *, as_of: int | None = None, between: Between | None = None
+) -> Iterator[StoredInstruction]:
     """The instructions in use, in the order of their coming.
 
     Raises:
@@ -192,11 +198,14 @@ def instructions(store: Store, project: int, *, as_of: int | None = None) -> Ite
     """
     gone = is_withdrawn(Withdrawal.instruction == Instruction.id, as_of)
     columns = [getattr(Instruction, name) for name in StoredInstruction._fields]
-    here = (Instruction.project == project, ~gone, _until(Instruction.event, as_of))
+    wanted = true() if between is None else Instruction.id.between(*between)
+    here = (Instruction.project == project, ~gone, _until(Instruction.event, as_of), wanted)
     return _stream(store, select(*columns).where(*here).order_by(Instruction.id), StoredInstruction, as_of)
 
 
-def outputs(store: Store, project: int, *, as_of: int | None = None) -> Iterator[StoredOutput]:
+def outputs(
+    store: Store, project: int, *, as_of: int | None = None, between: Between | None = None
+) -> Iterator[StoredOutput]:
     """The outputs in use, in the order of their coming.
 
     Raises:
@@ -205,7 +214,8 @@ def outputs(store: Store, project: int, *, as_of: int | None = None) -> Iterator
     gone = is_withdrawn(Withdrawal.output == Output.id, as_of)
     columns = [getattr(Output, name) for name in StoredOutput._fields]
     query = select(*columns).join(Instruction, Instruction.id == Output.instruction)
-    here = (Instruction.project == project, ~gone, _until(Output.event, as_of))
+    wanted = true() if between is None else Output.instruction.between(*between)
+    here = (Instruction.project == project, ~gone, _until(Output.event, as_of), wanted)
     return _stream(store, query.where(*here).order_by(Output.id), StoredOutput, as_of)
 
 

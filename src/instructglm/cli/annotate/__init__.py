@@ -9,6 +9,7 @@ from instructglm.cli.annotate.importing import import_files
 from instructglm.cli.annotate.log import verify
 from instructglm.cli.annotate.projects import init, status
 from instructglm.cli.annotate.serving import serve
+from instructglm.cli.annotate.snapshot import snapshot
 
 app = typer.Typer(help="Collect instructions and what people say of them.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -18,3 +19,4 @@ app.command(name="export")(export_file)
 app.command()(status)
 app.command()(serve)
 app.command()(verify)
+app.command()(snapshot)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from instructglm.config.data import RowSource
@@ -23,3 +24,5 @@ class Format:
     looks_like: Callable[[Mapping[str, Any]], bool]
     read: Callable[[Row, RowSource, str], Iterator[Result]]
     """From a row, its source and the task's name to what it holds."""
+    origin: Callable[[Path, str], str] = lambda path, shown: ""
+    """What a file says of where its rows come from. Raises a `DataError` where they are no longer what it says."""

@@ -1,4 +1,7 @@
-"""Our own examples as JSON, one a line: written and read back equal."""
+"""Our own examples as JSON, one a line: written and read back equal.
+
+Those that `annotate snapshot` froze are held to the manifest beside them.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from instructglm.annotation.snapshot.manifest import frozen_origin
 from instructglm.config.data import RowSource
 from instructglm.core.records import Example, Fault, example_id, prompt_hash
 from instructglm.data.formats.format import Format, Result
@@ -53,4 +57,4 @@ def _as_source_wants(example: Example, source: RowSource) -> Example:
     return example.model_copy(update=update)
 
 
-FORMAT = Format("snapshot", ("id", "task", "messages", "outputs", "group"), _looks_like, read)
+FORMAT = Format("snapshot", ("id", "task", "messages", "outputs", "group"), _looks_like, read, frozen_origin)
