@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from instructglm.cli.annotate.coverage import coverage, target
 from instructglm.cli.annotate.importing import import_files
 from instructglm.cli.annotate.log import verify
 from instructglm.cli.annotate.projects import init, status
@@ -14,3 +15,5 @@ app.command()(init)
 app.command(name="import")(import_files)
 app.command()(status)
 app.command()(verify)
+app.command()(coverage)
+app.command()(target)
