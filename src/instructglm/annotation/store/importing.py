@@ -90,6 +90,22 @@ def import_records(
     )
 
 
+def import_one(write: Write, project: int, value: Any, *, person: int | None = None) -> int:
+    """Store one instruction within a transaction that does more, and tell its id; one that is there keeps its own.
+
+    Raises:
+        DataError: it is faulty.
+    """
+    found = _read([("instruction", value)])
+    if found.faults:
+        raise _refusal(found.faults)
+    (prompt,) = found.prompts.values()
+    change = _change(write, project, person, [prompt])
+    if change.rows:
+        record(write, change)
+    return _known(write.connection, project, [prompt.key])[prompt.key]
+
+
 def _refusal(faults: Sequence[Fault]) -> DataError:
     lines = [str(fault) for fault in faults[:_MOST_NAMED]]
     if len(faults) > _MOST_NAMED:
@@ -130,7 +146,7 @@ def _differences(place: str, first: NewInstruction, held: NewInstruction) -> Ite
 
 def _change(write: Write, project: int, person: int | None, prompts: Sequence[_Prompt]) -> Change:
     change = Change("imported", project, person)
-    known = _known(write.connection, project)
+    known = _known(write.connection, project, [prompt.key for prompt in prompts])
     stored = _stored_outputs(write.connection, [known[prompt.key] for prompt in prompts if prompt.key in known])
     instruction_ids, output_ids = count(write.next_id(Instruction.id)), count(write.next_id(Output.id))
     for prompt in prompts:
@@ -162,9 +178,11 @@ def _columns(prompt: _Prompt) -> dict[str, Any]:
     }
 
 
-def _known(connection: Connection, project: int) -> dict[str, int]:
-    rows = connection.execute(select(Instruction.key, Instruction.id).where(Instruction.project == project))
-    return {row.key: row.id for row in rows}
+def _known(connection: Connection, project: int, keys: Sequence[str]) -> dict[str, int]:
+    """The ids of instructions by key; of few keys those alone are looked up, else all of the project."""
+    query = select(Instruction.key, Instruction.id).where(Instruction.project == project)
+    few = query.where(Instruction.key.in_(keys)) if len(keys) <= _AT_ONCE else query
+    return {row.key: row.id for row in connection.execute(few)}
 
 
 def _stored_outputs(connection: Connection, instructions: Sequence[int]) -> set[tuple[int, str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import typer
 
 from instructglm.cli.annotate.coverage import coverage, target
+from instructglm.cli.annotate.drafting import draft
+from instructglm.cli.annotate.expanding import accept, expand, proposals, reject
 from instructglm.cli.annotate.importing import import_files
 from instructglm.cli.annotate.log import verify
 from instructglm.cli.annotate.projects import init, status
@@ -17,3 +19,8 @@ app.command()(status)
 app.command()(verify)
 app.command()(coverage)
 app.command()(target)
+app.command()(expand)
+app.command()(proposals)
+app.command()(accept)
+app.command()(reject)
+app.command()(draft)
