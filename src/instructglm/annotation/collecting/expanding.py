@@ -16,7 +16,7 @@ from sqlalchemy import Connection, select
 from instructglm.annotation.collecting.expansions import EVENT, Account, Dropped, Expanded, Wish, so_far
 from instructglm.annotation.collecting.near_duplicates import NearDuplicates
 from instructglm.annotation.collecting.prompts import prompt_text, stream_texts, texts_of
-from instructglm.annotation.collecting.proposals import key_of, known_keys
+from instructglm.annotation.collecting.proposals import EXPANDED_BY, key_of, known_keys
 from instructglm.annotation.collecting.replies import WORDINGS, Candidate, Reply, read_reply, request
 from instructglm.annotation.queue.tasks import instruction_in_use
 from instructglm.annotation.store.chain import Change, record
@@ -181,12 +181,14 @@ def _text(held: NewInstruction) -> str:
 def _pool(connection: Connection, project: int, wish: Wish) -> list[int]:
     """The instructions that may be examples, none of them long.
 
-    Those of the wished language, and of them those of the wished domain, where there are any; else all.
+    Those that people wrote, of the wished language, of the wished domain: each where there are any, else all.
     """
-    query = select(Instruction.id, Instruction.language, Instruction.domain, Instruction.messages)
-    rows = connection.execute(query.where(Instruction.project == project, instruction_in_use(Instruction.id)))
-    pool = [row[:3] for row in rows if len(prompt_text(row.messages)) <= _LONGEST_EXAMPLE]
-    for column, wanted in ((1, wish.language), (2, wish.domain)):
+    columns = (Instruction.id, Instruction.source, Instruction.language, Instruction.domain, Instruction.messages)
+    here = (Instruction.project == project, instruction_in_use(Instruction.id))
+    rows = connection.execute(select(*columns).where(*here))
+    pool = [row[:4] for row in rows if len(prompt_text(row.messages)) <= _LONGEST_EXAMPLE]
+    pool = [row for row in pool if not row[1].startswith(EXPANDED_BY)] or pool
+    for column, wanted in ((2, wish.language), (3, wish.domain)):
         pool = [row for row in pool if row[column] == wanted] or pool
     if not pool:
         raise DataError(

@@ -16,6 +16,8 @@ from instructglm.annotation.store.tables import Instruction, Proposal, ProposalD
 from instructglm.core.errors import DataError
 from instructglm.core.records import Record, example_id
 
+EXPANDED_BY = "expanded by "
+"""How the source of an accepted proposal begins; the model's name follows."""
 State = Literal["waiting", "accepted", "rejected"]
 
 
@@ -89,7 +91,7 @@ def accept_proposal(
     """
     with store.write() as write:
         found = _undecided(write, proposal, person)
-        held = {**found.record, **(edited or {}), "source": f"expanded by {found.model}"}
+        held = {**found.record, **(edited or {}), "source": f"{EXPANDED_BY}{found.model}"}
         instruction = import_one(write, found.project, held, person=person)
         _see_in_use(write.connection, instruction)
         body = {"proposal": proposal, "instruction": instruction, "edited": sorted(edited or {})}
