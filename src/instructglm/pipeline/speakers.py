@@ -132,4 +132,6 @@ def _of_model(name_or_path: str) -> Speaker:
     settings = EvaluationSettings(models=[OtherModel(name="model", name_or_path=name_or_path)])
     source = predictors(settings, {"model"}, name_or_path, Path("no run"), setting)
     predictor = next(source)
-    return Speaker(f"{name_or_path}@{content_hash(model_fingerprint(name_or_path))}", predictor, source)
+    folder = Path(name_or_path).expanduser()
+    shown = folder.resolve().name if folder.is_dir() else name_or_path  # where it lies says nothing of what it is
+    return Speaker(f"{shown}@{content_hash(model_fingerprint(name_or_path))}", predictor, source)
