@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -169,6 +172,31 @@ def out(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_text(run / "run.json", "{}")
     Workspace(out).note("run", run)
     return out
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_leaves_whole_batches_and_is_gone_on_with(tmp_path, tiny_model, speaker) -> None:
+    records = [{"instruction": f"Question {number}?"} for number in range(48)]
+    made(tmp_path, "killed", records).close()
+    command = [sys.executable, "-m", "instructglm.cli.main", "annotate", "draft", "law", "--model", str(tiny_model)]
+    options = ["--store", "killed.db", "-k", "2", "--max-new-tokens", "12"]
+    recipe = Recipe(model=speaker.name, k=2, max_new_tokens=12)
+    with open_store(tmp_path / "killed.db") as killed, made(tmp_path, "whole", records) as whole:
+        process = subprocess.Popen([*command, *options], cwd=tmp_path, stderr=subprocess.DEVNULL)
+        try:
+            for _ in range(600):
+                if drafted(killed, 1, recipe) or process.poll() is not None:
+                    break
+                time.sleep(0.1)
+        finally:
+            process.kill()
+            process.wait()
+        num_before = len(drafted(killed, 1, recipe))
+        assert num_before > 0
+        assert draft(killed, 1, speaker, recipe, Told()).num_instructions == 48 - num_before
+        draft(whole, 1, speaker, recipe, Told())
+        assert drafts_of(killed) == drafts_of(whole)
+        assert verify(killed).broken is None
 
 
 @pytest.mark.parametrize("tuned", [True, False])
