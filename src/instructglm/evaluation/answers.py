@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from instructglm.core.errors import RunError
 from instructglm.core.records import Example, Prediction
+from instructglm.core.words import comparable
 from instructglm.evaluation.extract import extract_choice
 from instructglm.evaluation.intervals import Figure, Floats
 from instructglm.evaluation.metrics import METRICS, classification
 from instructglm.evaluation.metrics.classification import UNPARSED
-from instructglm.evaluation.metrics.text import comparable
 
 Bools = NDArray[np.bool_]
 Pair = tuple[Example, Prediction]

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from instructglm.core.records import Example, Prediction
+from instructglm.core.words import comparable
 from instructglm.evaluation.answers import accepted_choices, likeliest_choice, written_choice
-from instructglm.evaluation.metrics.text import comparable, rouge_l
+from instructglm.evaluation.metrics.text import rouge_l
 from instructglm.report.contents import Answer, Sample
 
 

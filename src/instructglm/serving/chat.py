@@ -106,7 +106,7 @@ def open_chat(folder: Path, *, base: bool = False) -> Chat:
     Raises:
         RunError: there is no finished run.
     """
-    run = _run_folder(folder)
+    run = run_folder(folder)
     experiment = load_experiment(run / "experiment.yaml")
     wanted = BASE if base else TUNED
     opened = predictors(experiment.evaluation, {wanted}, experiment.model.name_or_path, run, arithmetic_of(experiment))
@@ -118,7 +118,12 @@ def _system(experiment: Experiment) -> str:
     return (systems.pop() or "") if len(systems) == 1 else ""
 
 
-def _run_folder(folder: Path) -> Path:
+def run_folder(folder: Path) -> Path:
+    """A run folder itself, or the last run under an `--out` folder.
+
+    Raises:
+        RunError: nothing was trained there.
+    """
     if (folder / "run.json").exists():
         return folder
     latest = Workspace(folder).read_latest()

@@ -107,6 +107,23 @@ def import_records(
     return prompts.imported(change, faults)
 
 
+def import_one(write: Write, project: int, value: Any, *, person: int | None = None) -> int:
+    """Store one instruction within a transaction that does more, and tell its id; one that is there keeps its own.
+
+    Raises:
+        DataError: it is faulty.
+    """
+    prompts, faults = _read([("instruction", value)])
+    if faults:
+        raise refusal(faults)
+    change, ids = content_change(write, project, person, prompts)
+    change.body = row_counts(change)
+    if change.rows:
+        record(write, change)
+    (key,) = prompts.by_key
+    return ids[key]
+
+
 def refusal(faults: Sequence[Fault]) -> DataError:
     """What refuses an import, the first of its faults named."""
     lines = [str(fault) for fault in faults[:_MOST_NAMED]]
@@ -142,7 +159,7 @@ def _differences(place: str, first: NewInstruction, held: NewInstruction) -> Ite
 def content_change(write: Write, project: int, person: int | None, prompts: Prompts) -> tuple[Change, dict[str, int]]:
     """The event that stores what is new, and the id of every prompt's instruction by its key."""
     change, held = Change("imported", project, person), prompts.by_key.values()
-    known = _known(write.connection, project)
+    known = _known(write.connection, project, list(prompts.by_key))
     stored = _stored_outputs(write.connection, [known[prompt.key] for prompt in held if prompt.key in known])
     instruction_ids, output_ids = count(write.next_id(Instruction.id)), count(write.next_id(Output.id))
     for prompt in held:
@@ -178,9 +195,11 @@ def _columns(prompt: _Prompt) -> dict[str, Any]:
     }
 
 
-def _known(connection: Connection, project: int) -> dict[str, int]:
-    rows = connection.execute(select(Instruction.key, Instruction.id).where(Instruction.project == project))
-    return {row.key: row.id for row in rows}
+def _known(connection: Connection, project: int, keys: Sequence[str]) -> dict[str, int]:
+    """The ids of instructions by key; of few keys those alone are looked up, else all of the project."""
+    query = select(Instruction.key, Instruction.id).where(Instruction.project == project)
+    few = query.where(Instruction.key.in_(keys)) if len(keys) <= _AT_ONCE else query
+    return {row.key: row.id for row in connection.execute(few)}
 
 
 def _stored_outputs(connection: Connection, instructions: Sequence[int]) -> set[tuple[int, str]]:

@@ -15,7 +15,7 @@ from instructglm.annotation.store.store import Clock, Store
 from instructglm.core.errors import StorageError
 from instructglm.core.files import storage_errors
 
-REVISION = "0003"
+REVISION = "0004"
 """The step of `migrations/versions` that today's tables are at."""
 REVISION_TABLE = "instructglm_revision"
 

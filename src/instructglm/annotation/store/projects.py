@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Self
 
 from pydantic import Field, model_validator
 from sqlalchemy import Connection, func, insert, select, update
 
 from instructglm.annotation.store.chain import Change, record
-from instructglm.annotation.store.store import Store
+from instructglm.annotation.store.store import Store, Write
 from instructglm.annotation.store.tables import Guideline, Project
 from instructglm.core.errors import DataError
 from instructglm.core.records import Record
@@ -28,8 +29,21 @@ class Scale(Record):
         return self
 
 
+class Target(Record):
+    """How many instructions are to be collected of a domain, complexity and language; None: of any."""
+
+    domain: str | None = None
+    complexity: str | None = None
+    language: str | None = None
+    num: int = Field(ge=1)
+
+    @property
+    def place(self) -> tuple[str | None, str | None, str | None]:
+        return self.domain, self.complexity, self.language
+
+
 class Settings(Record):
-    """How a project is annotated.
+    """How a project is annotated, and what is to be collected for it (`targets`).
 
     `annotators_per_item` holds but for the domains in `annotators_per_domain`.
     A lease is given back `lease_s` seconds after its last sign of life. Of the
@@ -41,11 +55,18 @@ class Settings(Record):
     criteria: dict[str, Scale] = Field(default_factory=lambda: {"quality": Scale()})
     lease_s: float = Field(900.0, gt=0)
     gold_share: float = Field(0.05, ge=0, le=1)
+    targets: tuple[Target, ...] = ()
 
     @model_validator(mode="after")
     def _somebody_annotates(self) -> Self:
         if none := [domain for domain, k in self.annotators_per_domain.items() if k < 1]:
             raise ValueError(f"annotators_per_domain: at least 1 each; found less for {', '.join(none)}")
+        return self
+
+    @model_validator(mode="after")
+    def _one_target_a_place(self) -> Self:
+        if len({target.place for target in self.targets}) < len(self.targets):
+            raise ValueError("targets: two of them are of the same domain, complexity and language")
         return self
 
     def annotators_for(self, domain: str) -> int:
@@ -82,11 +103,25 @@ def create_project(store: Store, name: str, settings: Settings | None = None, *,
 
 def change_settings(store: Store, project: int, settings: Settings, *, person: int | None = None) -> None:
     """Change how a project is annotated; items already in a queue keep the number of annotators they have."""
-    held = settings.model_dump(mode="json")
     with store.write() as write:
         read_project(write.connection, project)
-        write.connection.execute(update(Project).where(Project.id == project).values(settings=held))
-        record(write, Change("settings changed", project, person, {"settings": held}))
+        _hold_settings(write, project, settings, person)
+
+
+def revise_settings(
+    store: Store, project: int, revise: Callable[[Settings], Settings], *, person: int | None = None
+) -> None:
+    """Change the settings from what they are at that moment; two who change different ones both have their way."""
+    with store.write() as write:
+        before = read_project(write.connection, project).settings
+        if (after := revise(before)) != before:
+            _hold_settings(write, project, after, person)
+
+
+def _hold_settings(write: Write, project: int, settings: Settings, person: int | None) -> None:
+    held = settings.model_dump(mode="json")
+    write.connection.execute(update(Project).where(Project.id == project).values(settings=held))
+    record(write, Change("settings changed", project, person, {"settings": held}))
 
 
 def read_project(connection: Connection, project: int) -> ProjectInfo:

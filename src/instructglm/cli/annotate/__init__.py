@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from instructglm.cli.annotate.coverage import coverage, target
+from instructglm.cli.annotate.drafting import draft
+from instructglm.cli.annotate.expanding import accept, expand, proposals, reject
 from instructglm.cli.annotate.exporting import export_file
 from instructglm.cli.annotate.importing import import_files
 from instructglm.cli.annotate.log import verify
@@ -20,3 +23,10 @@ app.command()(status)
 app.command()(serve)
 app.command()(verify)
 app.command()(snapshot)
+app.command()(coverage)
+app.command()(target)
+app.command()(expand)
+app.command()(proposals)
+app.command()(accept)
+app.command()(reject)
+app.command()(draft)

@@ -7,22 +7,15 @@ and everything else by word. A blank answer scores 0.
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
-_CJK = r"\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uac00-\ud7af\U00020000-\U0003ffff"
-_TOKEN = re.compile(rf"[{_CJK}]|[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*")
-_SYMBOL = re.compile(r"\S")
+from instructglm.core.words import comparable, tokenize
+
 T = TypeVar("T")
-
-
-def comparable(text: str) -> str:
-    """NFKC, case folded, blanks run together; for comparing only, never for showing."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
 def _bare(text: str) -> str:
@@ -34,18 +27,6 @@ def _bare(text: str) -> str:
 
 def _is_punctuation(char: str) -> bool:
     return unicodedata.category(char).startswith("P")
-
-
-def tokenize(text: str) -> list[str]:
-    """Characters of Chinese, Japanese and Korean, words of the rest, no punctuation.
-
-    A text of nothing but symbols is its symbols, so that an emoji can be right.
-
-    >>> tokenize("用PyTorch训练, isn't it")
-    ['用', 'pytorch', '训', '练', "isn't", 'it']
-    """
-    text = comparable(text)
-    return _TOKEN.findall(text) or _SYMBOL.findall(text)
 
 
 def exact_match(prediction: str, references: Sequence[str]) -> float:

@@ -13,6 +13,7 @@ from instructglm.annotation.store.tables.content import (
 )
 from instructglm.annotation.store.tables.log import Event
 from instructglm.annotation.store.tables.people import Invitation, Person, Role, Session
+from instructglm.annotation.store.tables.proposals import Proposal, ProposalDecision
 from instructglm.annotation.store.tables.work import (
     IS_KEPT,
     IS_LEASED,
@@ -27,16 +28,18 @@ from instructglm.annotation.store.tables.work import (
 
 LOGGED: tuple[type[Logged], ...] = (
     Guideline, Instruction, Output, Withdrawal, GoldAnswer, Submission, Annotation, Decision,
+    Proposal, ProposalDecision,
 )  # fmt: skip
 """What the log vouches for, in the order in which an event's rows are hashed and inserted."""
 
 APPENDED: tuple[str, ...] = (
     "events", "guidelines", "instructions", "outputs", "withdrawals", "gold_answers", "submissions", "annotations",
-    "decisions",
+    "decisions", "proposals", "proposal_decisions",
 )  # fmt: skip
 
 __all__ = [
     "APPENDED", "IS_KEPT", "IS_LEASED", "LOGGED", "Annotation", "Assignment", "Base", "Cursor", "Decision", "Draft",
     "Event", "GoldAnswer", "Guideline", "Instruction", "Invitation", "Item", "Kind", "Logged", "Origin", "Output",
-    "Person", "Project", "Role", "Round", "Session", "State", "Submission", "Unsaved", "Withdrawal",
+    "Person", "Project", "Proposal", "ProposalDecision", "Role", "Round", "Session", "State", "Submission", "Unsaved",
+    "Withdrawal",
 ]  # fmt: skip

@@ -1,5 +1,7 @@
 """What was written can not be changed or deleted, whoever tries: triggers in the database refuse."""
 
+from collections.abc import Sequence
+
 from alembic import op
 
 revision = "0002"
@@ -39,20 +41,25 @@ FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()
 
 def upgrade() -> None:
     """Put a trigger before every change."""
-    sqlite = op.get_bind().dialect.name == "sqlite"
-    trigger, verbs = (_SQLITE, ("update", "delete")) if sqlite else (_POSTGRES, ("update", "delete", "truncate"))
-    if not sqlite:
+    if op.get_bind().dialect.name != "sqlite":
         op.execute(_POSTGRES_FUNCTION)
     for table in TABLES:
-        for verb in verbs:
-            op.execute(trigger.format(table=table, verb=verb))
-        if sqlite:
-            op.execute(_SQLITE_INSERT.format(table=table, known=_known(table)))
+        protect(table, *KEYS.get(table, ()))
 
 
-def _known(table: str) -> str:
+def protect(table: str, *keys: str) -> None:
+    """Let the database refuse all but new rows of a table; for later steps too. `keys` name a row, besides its id."""
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    trigger, verbs = (_SQLITE, ("update", "delete")) if sqlite else (_POSTGRES, ("update", "delete", "truncate"))
+    for verb in verbs:
+        op.execute(trigger.format(table=table, verb=verb))
+    if sqlite:
+        names = keys if table == "events" else ("id", *keys)
+        op.execute(_SQLITE_INSERT.format(table=table, known=_known(table, names)))
+
+
+def _known(table: str, names: Sequence[str]) -> str:
     """SQL: whether a row has one of the new row's names."""
-    names = KEYS.get(table, ()) if table == "events" else ("id", *KEYS.get(table, ()))
     return " OR ".join(f"EXISTS (SELECT 1 FROM {table} WHERE {_same(name)})" for name in names)
 
 
