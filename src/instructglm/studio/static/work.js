@@ -5,7 +5,7 @@ import { ask, chooseAnswer, showKeys, signInAgain } from "./work_dialogs.js";
 import { Form } from "./work_form.js";
 import { Guide } from "./work_guide.js";
 import { Keeper } from "./work_keeper.js";
-import { showOthers, sort } from "./work_kept.js";
+import { draftOf, showOthers, sort } from "./work_kept.js";
 import { bindKeys, bindPreference } from "./work_keys.js";
 import { Net } from "./work_net.js";
 import { dropSheets, sendAnswer, sendPending } from "./work_saving.js";
@@ -272,7 +272,8 @@ class Desk {
   /** The newer draft of another window is shown beside this one's, which takes its place. */
   async keepThis() {
     const task = await patiently(() => this.api.get(`/api/assignments/${this.task.assignment}`), () => this.#waits());
-    this.others = [...sort(task, this.net).others, ...this.others.filter((one) => one.why === "before" || one.why === "stored")];
+    const other = draftOf(task);
+    if (other) this.others = [other, ...this.others.filter((one) => one.why !== "draft")];
     this.#showOthers();
     $("replaced").hidden = true;
     this.keeper.insist();

@@ -9,7 +9,7 @@ import { answerOf, emptySheet, saysSomething, sheetFrom, sheetOf, spelled } from
  */
 export function sort(task, net) {
   const stored = task.answer && task.answer.skip === null ? sheetOf(task.answer) : emptySheet();
-  const draft = task.draft === null ? null : { why: "draft", sheet: sheetFrom(task.draft), tab: task.draft.tab };
+  const draft = draftOf(task);
   const isFresh = draft !== null && task.draft_based_on === task.revision;
   const nets = net.all(String(task.assignment)).map((one) => ({ ...one, why: "window", sheet: sheetFrom(one.sheet) }));
   const mine = newest(nets.filter((one) => one.basedOn === task.revision), net.tab);
@@ -21,6 +21,11 @@ export function sort(task, net) {
     isNew: Boolean(isHere) && spelled(mine.sheet) !== spelled(draft?.sheet ?? stored),
     others: distinct(others, [chosen.sheet, stored], task),
   };
+}
+
+/** What the server keeps of an item, whichever window it is from. */
+export function draftOf({ draft }) {
+  return draft === null ? null : { why: "draft", sheet: sheetFrom(draft), tab: draft.tab };
 }
 
 const newest = (nets, tab) => nets.find((one) => one.tab === tab) ?? nets[0];

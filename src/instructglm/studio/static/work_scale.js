@@ -34,6 +34,7 @@ function radio(name, { text, hint, digit, key }, isChosen) {
   const label = made("label", "option"), input = document.createElement("input");
   Object.assign(input, { type: "radio", name, checked: isChosen });
   if (digit !== undefined) input.dataset.digit = digit;
+  if (hint) input.setAttribute("aria-label", `${text}, ${hint}`);
   label.append(input, ...(key ? [made("kbd", "", key)] : []), made("span", "option-text", text));
   if (hint) label.append(made("small", "", hint));
   return label;
