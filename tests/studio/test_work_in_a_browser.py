@@ -166,6 +166,7 @@ def test_an_output_and_the_instruction_are_rejected_with_reasons(desk):
     ann.page.get_by_role("button", name="Reject the instruction").click()
     ann.page.get_by_label("Why it must not be used").fill("Which country?")
     ann.page.get_by_role("button", name="Reject it").click()
+    ann.page.get_by_text("Which country?").wait_for()
     ann.save()
     ann.idles()
     said = {one.output: one.reason for one in ann.answers()[0].rejected}
