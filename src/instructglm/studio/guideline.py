@@ -11,7 +11,7 @@ from instructglm.core.records import Record
 
 _HEADING = re.compile(r"(#{1,4})\s+(\S.*)")
 _BULLET = re.compile(r"\s*[-*•]\s+(\S.*)")
-_NUMBERED = re.compile(r"\s*\d+[.)、]\s+(\S.*)")
+_NUMBERED = re.compile(r"\s*\d+(?:[.)]\s+|、\s*)(\S.*)")
 
 
 class Block(Record):
