@@ -310,3 +310,21 @@ def test_a_full_browser_says_so_and_the_server_keeps(desk):
     ann.page.reload()
     ann.page.locator("#sheet").wait_for()
     assert ann.written == "x"
+
+
+def test_what_was_typed_for_another_store_is_not_taken_for_this_one(desk):
+    ann = desk(POEM).begin()
+    ann.write("Of this store.")
+    ann.state("kept")
+    renamed = """() => {
+      for (const name of Object.keys(localStorage).filter((one) => one.startsWith("work:"))) {
+        const other = name.replace(/^work:[0-9a-f]{12}/, "work:000000000000");
+        localStorage.setItem(other, localStorage.getItem(name).replace("Of this", "Of another"));
+        localStorage.removeItem(name);
+      }
+      return Object.keys(localStorage).filter((one) => one.startsWith("work:000000000000")).length;
+    }"""
+    assert ann.page.evaluate(renamed) == 1
+    ann.begin()
+    assert ann.written == "Of this store."
+    assert not ann.page.locator("#others").is_visible()

@@ -37,7 +37,7 @@ def test_nothing_that_people_wrote_is_markup(wicked, visit, local_store):
         page = ann.get(f"/projects/{wicked}/{name}")
         assert page.status_code == 200
         assert "<script>alert" not in page.text
-        assert "49" not in re.sub(r"<meta[^>]*>|20\d\d-.{12}", "", page.text)
+        assert "{{ 7*7 }}" in page.text
 
 
 def test_the_page_carries_what_its_script_needs(wicked, visit, local_store):

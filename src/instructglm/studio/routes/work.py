@@ -8,6 +8,7 @@ from fastapi import APIRouter, HTTPException, Query, Request
 from starlette.responses import Response
 
 from instructglm.annotation.queue.mine import my_answers, unfinished
+from instructglm.annotation.store.chain import origin
 from instructglm.annotation.store.projects import list_guidelines
 from instructglm.annotation.store.tables.base import LARGEST_ID
 from instructglm.studio.guard import ForAnnotators, Me, Opened
@@ -21,6 +22,7 @@ router = APIRouter(route_class=ForAnnotators)
 
 Number = Annotated[int, Query(ge=1, le=LARGEST_ID)]
 _A_PAGE = 50
+_NAMING = 12  # hex digits of a store's origin: a browser may know several stores under one address
 
 
 @router.get("/projects/{project}/work")
@@ -29,6 +31,7 @@ def work(request: Request, project: ProjectId, me: Me, opened: Opened, assignmen
     info = project_of(opened, project)
     setting = {
         "project": project,
+        "store": origin(opened)[:_NAMING],
         "person": me.person.id,
         "name": me.person.name,
         "assignment": assignment,

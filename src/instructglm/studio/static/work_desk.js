@@ -20,7 +20,7 @@ export class Desk {
   constructor(setting) {
     const words = { ...setting.words, spell: (id) => letter(this.task.outputs.findIndex((one) => one.id === id)) };
     const api = new Api(setting.person, (isIn) => signInAgain(setting.name, words, isIn));
-    Object.assign(this, { setting, words, api, net: new Net(setting.person), task: null, isSaving: false, warned: "" });
+    Object.assign(this, { setting, words, api, net: new Net(setting.store, setting.person), task: null, isSaving: false, warned: "" });
     this.guide = new Guide(setting, api);
     this.stopwatch = new Stopwatch();
     this.others = new Others(this);
@@ -72,7 +72,14 @@ export class Desk {
     const reason = idle.reason.replaceAll(" ", "_");
     const when = waitMs === null ? "" : this.words["idle.when"].replace("{time}", clock(Date.now() + waitMs));
     this.#idle(this.words[`idle.${reason}`], `${this.words[`idle.${reason}.more`]} ${when}`);
-    this.again = setTimeout(() => this.next(), Math.min(waitMs ?? LOOK_AGAIN_MS, 2 ** 31 - 1));
+    this.again = setTimeout(() => this.#lookAgain(), Math.min(waitMs ?? LOOK_AGAIN_MS, 2 ** 31 - 1));
+  }
+
+  /** A page that nobody sees takes no item from others. */
+  #lookAgain() {
+    if (this.task) return;
+    if (document.visibilityState === "visible") this.next();
+    else document.addEventListener("visibilitychange", () => this.#lookAgain(), { once: true });
   }
 
   #idle(title, why) {
@@ -192,7 +199,7 @@ export class Desk {
     const refused = this.others.unsaved(sheetOf(sent));
     if (choice === "stored") this.fill(sheetOf(stored));
     else this.#keepMine(sheet, stored, choice);
-    this.changed();
+    if (choice !== "stored") this.changed();
     if (choice === "mine" && this.keeper.basedOn === revision) await this.#send(sheet, answerOf(sheet, this.task), false);
     if (choice === "mine" && refused && this.task.revision > revision) await this.others.forget(refused);
   }

@@ -15,12 +15,12 @@ function tabName() {
 }
 
 export class Net {
-  constructor(person) {
-    this.person = person;
+  constructor(store, person) {
+    this.owner = `${store}:${person}`; // another store may be served under the same address
     try { this.tab = tabName(); } catch { this.tab = "only"; }
   }
 
-  #name(kind, tab = this.tab) { return `work:${this.person}:${kind}:${tab}`; }
+  #name(kind, tab = this.tab) { return `work:${this.owner}:${kind}:${tab}`; }
 
   /** Keep a value of a kind ("7", an assignment's; "pending", a save's). False where the browser has no room. */
   keep(kind, value, tab = this.tab) {

@@ -33,7 +33,7 @@ export async function sendPending({ api, net }, waits) {
   for (const { pending, tab } of net.all(PENDING)) {
     const done = await outcome(api, pending, waits);
     net.drop(PENDING, tab);
-    if (done.saved) dropSheets(net, pending);
+    if (done.saved && pending.answer.skip === undefined) dropSheets(net, pending);
     made.push({ assignment: pending.assignment, ...done });
   }
   return made;
