@@ -94,8 +94,8 @@ export class Desk {
 
   #show(task) {
     this.keeper?.end();
-    Object.assign(this, { task, warned: "" });
-    [$("sheet").hidden, $("bar").hidden, $("idle").hidden] = [false, false, true];
+    Object.assign(this, { task, warned: "", isToldGone: false });
+    [$("sheet").hidden, $("bar").hidden, $("idle").hidden, $("replaced").hidden] = [false, false, true, true];
     const { sheet, isNew, others } = sort(task, this.net);
     this.keeper = new Keeper(this.api, this.net, task, (name, more) => this.#said(name, more));
     this.others.are(others);
@@ -199,7 +199,6 @@ export class Desk {
     const refused = this.others.unsaved(sheetOf(sent));
     if (choice === "stored") this.fill(sheetOf(stored));
     else this.#keepMine(sheet, stored, choice);
-    if (choice !== "stored") this.changed();
     if (choice === "mine" && this.keeper.basedOn === revision) await this.#send(sheet, answerOf(sheet, this.task), false);
     if (choice === "mine" && refused && this.task.revision > revision) await this.others.forget(refused);
   }
@@ -207,6 +206,7 @@ export class Desk {
   #keepMine(sheet, stored, choice) {
     if (choice === "merge") this.others.add({ why: "stored", sheet: sheetOf(stored) });
     this.fill(sheet);
+    this.changed();
   }
 
   #gone({ reason }) {
