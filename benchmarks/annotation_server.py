@@ -123,10 +123,10 @@ def main() -> None:
         began = time.perf_counter()
         try:
             waits = asyncio.run(run(port, project, tokens, given.saves, given.think))
+            rate = given.people * given.saves / (time.perf_counter() - began)
         finally:
             process.terminate()
             process.wait()
-        rate = given.people * given.saves / (time.perf_counter() - began)
     print(f"{given.people} people, {given.saves} saves each, {given.think} s to think: {rate:.0f} saves/s")
     for name, found in waits.items():
         p50, p95, p99 = np.percentile(found, (50, 95, 99))
