@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple, Self
+from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import Field, model_validator
 from sqlalchemy import Connection, select
 
 from instructglm.annotation.store.tables import Annotation, Kind, Output
+from instructglm.annotation.store.tables.base import LARGEST_ID
 from instructglm.core.ids import canonical_json
 from instructglm.core.records import Record
+
+OutputId = Annotated[int, Field(ge=1, le=LARGEST_ID)]
 
 
 class Edit(Record):
     """An output changed into a better one. Both are kept."""
 
-    output: int
+    output: OutputId
     text: str = Field(min_length=1)
 
 
 class OutputRating(Record):
     """How good an output is, by one criterion of the project."""
 
-    output: int
+    output: OutputId
     criterion: str
     value: float = Field(allow_inf_nan=False)
 
@@ -31,7 +34,7 @@ class OutputRating(Record):
 class OutputRank(Record):
     """The place of an output among its siblings: 1 is best, equal ranks are ties."""
 
-    output: int
+    output: OutputId
     rank: int = Field(ge=1, le=1_000_000)
 
 
@@ -39,7 +42,7 @@ class Rejection(Record):
     """An output that must not be used, or the instruction itself (`output` None), and why."""
 
     reason: str = Field(min_length=1)
-    output: int | None = None
+    output: OutputId | None = None
 
 
 class Answer(Record):

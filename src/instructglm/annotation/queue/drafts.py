@@ -27,7 +27,7 @@ class Autosaved(Record):
     is_held: bool
 
 
-class UnsavedAnswer(NamedTuple):
+class UnsavedAnswer(Record):
     """An answer that could not be saved, as it was sent, over which revision."""
 
     id: int
@@ -99,7 +99,8 @@ def keep_unsaved(write: Write, held: Any, body: Any, based_on: int) -> None:
 def read_unsaved(connection: Connection, held: Any) -> tuple[UnsavedAnswer, ...]:
     """The answers of a person to an item in a round that could not be saved, in the order of their coming."""
     query = select(Unsaved.id, Unsaved.body, Unsaved.based_on).where(_place(Unsaved, held)).order_by(Unsaved.id)
-    return tuple(UnsavedAnswer(*row) for row in connection.execute(query))
+    rows = connection.execute(query)
+    return tuple(UnsavedAnswer(id=row.id, body=row.body, based_on=row.based_on) for row in rows)
 
 
 def drop_unsaved(store: Store, person: int, assignment: int, unsaved: int) -> None:

@@ -36,6 +36,19 @@ def renew(write: Write, assignment: int) -> None:
     write.connection.execute(update(Assignment).where(Assignment.id == assignment).values(renewed_ms=write.now_ms))
 
 
+def keep_hold(store: Store, person: int, assignment: int) -> bool:
+    """A sign of life from somebody who works on an item; False once it is no longer in their hands.
+
+    Raises:
+        DataError: the person has no such assignment.
+    """
+    with store.write() as write:
+        held = read_assignment(write.connection, person, assignment)
+        if held.state == State.LEASED:
+            renew(write, assignment)
+        return bool(held.state == State.LEASED)
+
+
 def is_silent(now_ms: int, lease_ms: int) -> ColumnElement[bool]:
     """Whether an assignment got no sign of life for so long: its lease has ended, given back or not.
 

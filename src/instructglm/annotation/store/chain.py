@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, RowMapping, insert, select
 
-from instructglm.annotation.store.store import Write
+from instructglm.annotation.store.store import Store, Write
 from instructglm.annotation.store.tables import LOGGED, Event, Logged
 from instructglm.core.ids import canonical_json
 
@@ -59,6 +59,12 @@ def head(connection: Connection) -> Head:
     columns = select(Event.number, Event.hash, Event.at_ms)
     last = connection.execute(columns.order_by(Event.number.desc()).limit(1)).first()
     return Head(*last) if last else Head(0, START, 0)
+
+
+def origin(store: Store) -> str:
+    """What tells this store from every other: the hash of its first event; "" before there is one."""
+    with store.read() as connection:
+        return connection.scalar(select(Event.hash).where(Event.number == 1)) or ""
 
 
 def record(write: Write, change: Change) -> Head:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from instructglm.annotation.store.chain import Change, record
 from instructglm.annotation.store.store import Store, Write
-from instructglm.annotation.store.tables import Guideline, Project
+from instructglm.annotation.store.tables import Event, Guideline, Project
 from instructglm.core.errors import DataError
 from instructglm.core.records import Record
 
@@ -83,6 +83,14 @@ class ProjectInfo(Record):
     id: int
     name: str
     settings: Settings
+
+
+class GuidelineVersion(Record):
+    """One version of what annotators are told to do, and since when it holds (milliseconds since 1970, UTC)."""
+
+    version: int
+    text: str
+    at_ms: int
 
 
 def create_project(store: Store, name: str, settings: Settings | None = None, *, person: int | None = None) -> int:
@@ -164,3 +172,11 @@ def read_guideline(store: Store, project: int, version: int | None = None) -> st
     query = select(Guideline.text).where(Guideline.project == project).order_by(Guideline.version.desc()).limit(1)
     with store.read() as connection:
         return connection.scalar(query if version is None else query.where(Guideline.version == version))
+
+
+def list_guidelines(store: Store, project: int) -> tuple[GuidelineVersion, ...]:
+    """All versions, the latest first."""
+    query = select(Guideline.version, Guideline.text, Event.at_ms).join(Event, Event.number == Guideline.event)
+    with store.read() as connection:
+        rows = connection.execute(query.where(Guideline.project == project).order_by(Guideline.version.desc()))
+        return tuple(GuidelineVersion.model_validate(dict(row._mapping)) for row in rows)

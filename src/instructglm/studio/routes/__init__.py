@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from instructglm.studio.routes import account, home, joining, signing_in
+from instructglm.studio.routes import account, home, joining, signing_in, work, work_api
 
-ROUTERS: tuple[APIRouter, ...] = (signing_in.router, signing_in.signed_in, joining.router, home.router, account.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    signing_in.router,
+    signing_in.signed_in,
+    joining.router,
+    home.router,
+    account.router,
+    work.router,
+    work_api.router,
+)

@@ -10,14 +10,13 @@ from starlette.responses import Response
 from instructglm.annotation.queue.progress import people_progress, round_progress
 from instructglm.annotation.store import Store
 from instructglm.annotation.store.projects import ProjectInfo, list_projects
+from instructglm.annotation.store.tables.base import LARGEST_ID
 from instructglm.core.records import Record
 from instructglm.studio.guard import ForAnnotators, Me, Opened
 from instructglm.studio.pages import render
 
 router = APIRouter(route_class=ForAnnotators)
 
-LARGEST_ID = 2**53 - 1
-"""What JavaScript and every database hold exactly."""
 ProjectId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 
 

@@ -12,6 +12,8 @@ from sqlalchemy.types import TypeDecorator
 
 from instructglm.core.ids import canonical_json
 
+LARGEST_ID = 2**53 - 1
+"""What JavaScript and every database hold exactly."""
 _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
