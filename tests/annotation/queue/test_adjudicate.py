@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from instructglm.annotation.queue.adjudicate import Decided, Overtaken, Verdict, decide, open_case, undecided
 from instructglm.annotation.queue.answers import Answer, Edit
+from instructglm.annotation.queue.docket import decided_cases, gists, num_decided, waiting_cases
 from instructglm.annotation.queue.rounds import close_round, open_round
 from instructglm.annotation.store.people import add_person
 from instructglm.annotation.store.projects import Settings
@@ -181,3 +182,17 @@ def test_what_was_said_since_is_marked(disputed) -> None:
     voices = open_case(team.store, first, instruction, since=case.seen_event).voices
     assert [voice.answer.comment for voice in voices if voice.is_new] == ["on second thoughts"]
     assert sum(not voice.is_new for voice in voices) == 2
+
+
+def test_cases_are_listed_with_their_verdicts(disputed) -> None:
+    team, instruction, (first, second) = disputed
+    assert waiting_cases(team.store, team.project) == [(instruction, "law")]
+    assert gists(team.store, [instruction, 99]) == {instruction: ("Question 0", 2)}
+    assert (num_decided(team.store, team.project), decided_cases(team.store, team.project, most=9)) == (0, [])
+    for reviewer, label in ((first, "yes"), (second, "no")):
+        case = open_case(team.store, reviewer, instruction)
+        decide(team.store, reviewer, case, Verdict(label=label, written=(label,), reason=f"so {label}"), key=label)
+    (decided,) = decided_cases(team.store, team.project, most=9)
+    assert decided[:7] == (instruction, "law", 1, "no", "so no", second, 2)
+    assert decided_cases(team.store, team.project, most=9, domain="health") == []
+    assert (num_decided(team.store, team.project), waiting_cases(team.store, team.project)) == (1, [])

@@ -17,9 +17,9 @@ from instructglm.annotation.queue.cases import (
     last_decision,
     open_case,
     see_reviewer,
-    undecided,
     verdict_of,
 )
+from instructglm.annotation.queue.docket import undecided
 from instructglm.annotation.queue.tasks import in_use
 from instructglm.annotation.store.chain import Change, record
 from instructglm.annotation.store.store import Store, Write

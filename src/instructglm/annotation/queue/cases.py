@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Self
 
 from pydantic import Field, model_validator
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import Connection, exists, select
 
 from instructglm.annotation.queue.answers import Answer, Edit, read_answer
-from instructglm.annotation.queue.leases import is_silent
-from instructglm.annotation.queue.tasks import ShownOutput, in_use, instruction_in_use
+from instructglm.annotation.queue.tasks import ShownOutput, in_use
 from instructglm.annotation.store.chain import head
 from instructglm.annotation.store.people import read_person
-from instructglm.annotation.store.projects import read_project
 from instructglm.annotation.store.store import Store
 from instructglm.annotation.store.tables import (
-    IS_LEASED,
-    Assignment,
     Decision,
     Instruction,
-    Item,
     Output,
     Role,
     Round,
@@ -96,45 +90,6 @@ class Case(Seen):
     outputs: tuple[ShownOutput, ...]
     voices: tuple[Voice, ...]
     verdict: Verdict | None
-
-
-def undecided(store: Store, project: int) -> Iterator[int]:
-    """The instructions with all answers of some round, no decision since, and in nobody's hands, in their order.
-
-    A lease that has ended holds nothing up, though its round be closed and
-    nobody give it back.
-    """
-    with store.read() as connection:
-        lease_ms = read_project(connection, project).settings.lease_ms
-        in_hands = exists().where(
-            Assignment.instruction == Instruction.id, *_leased(), ~is_silent(store.now_ms(connection), lease_ms)
-        )
-        query = select(Instruction.id).where(
-            Instruction.project == project, _is_done(), ~_is_decided(), ~in_hands, instruction_in_use(Instruction.id)
-        )
-        yield from connection.scalars(query.order_by(Instruction.id))
-
-
-def _leased() -> tuple[ColumnElement[bool], ...]:
-    return (IS_LEASED, ~Assignment.is_gold)
-
-
-def _is_done() -> ColumnElement[bool]:
-    """Whether some round has all answers to an instruction."""
-    mine = (Assignment.round == Item.round, Assignment.instruction == Item.instruction)
-    missing = exists().where(*_leased(), *mine)
-    return exists().where(Item.instruction == Instruction.id, Item.taken == Item.needed, ~missing)
-
-
-def _is_decided() -> ColumnElement[bool]:
-    """Whether there is a decision that saw the last answer."""
-    last_answer = (
-        select(func.coalesce(func.max(Submission.event), 0))
-        .where(Submission.instruction == Instruction.id)
-        .correlate(Instruction)
-        .scalar_subquery()
-    )
-    return exists().where(Decision.instruction == Instruction.id, Decision.seen_event >= last_answer)
 
 
 def open_case(store: Store, person: int, instruction: int, *, since: int | None = None) -> Case:

@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from instructglm.studio.routes import account, home, joining, signing_in
+from instructglm.studio.routes import account, agreement, home, joining, progress, review, signing_in, verdicts
 
-ROUTERS: tuple[APIRouter, ...] = (signing_in.router, signing_in.signed_in, joining.router, home.router, account.router)
+ROUTERS: tuple[APIRouter, ...] = (
+    signing_in.router,
+    signing_in.signed_in,
+    joining.router,
+    home.router,
+    account.router,
+    review.router,
+    verdicts.router,
+    agreement.router,
+    progress.router,
+)
