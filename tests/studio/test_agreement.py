@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import threading
 
 import numpy as np
 import pytest
@@ -12,14 +13,16 @@ from annotation_team import Team, items
 from instructglm.annotation.agreement import Finding, Judgements, agreement_of_project
 from instructglm.annotation.agreement.coefficient import Coefficient, Sample, measure
 from instructglm.annotation.agreement.findings import _SENTENCES
+from instructglm.annotation.overview import standing_of
 from instructglm.annotation.queue.answers import Answer, OutputRank, OutputRating
 from instructglm.annotation.queue.gold import Gold, add_gold
 from instructglm.annotation.queue.rounds import open_round
 from instructglm.annotation.store.importing import import_records
 from instructglm.annotation.store.people import add_person
-from instructglm.annotation.store.projects import Settings, create_project
+from instructglm.annotation.store.projects import Settings, change_settings, create_project
 from instructglm.annotation.store.tables import Role
 from instructglm.studio.figures_said import finding_said, note_said
+from instructglm.studio.standings import Standings
 from instructglm.studio.words import LANGUAGES, words_in
 
 NUM_ITEMS = 24
@@ -129,6 +132,27 @@ def test_ratings_ranks_and_gold_have_their_places(local_store, visit):
     ]  # fmt: skip
     assert "Gwet&#39;s AC2" in page or "Gwet's AC2" in page
     assert "1 / 1" in page
+
+
+def test_a_page_that_waits_for_figures_says_so_and_shows_the_old_ones(labelled, visit):
+    reviewer, path = visit(Role.REVIEWER), f"/projects/{labelled.project}/agreement"
+    may = threading.Event()
+
+    def slow(store, project):
+        assert may.wait(10)
+        return standing_of(store, project)
+
+    standings = reviewer.client.app.state.standings = Standings(labelled.store, slow)
+    page = reviewer.get(path).text
+    assert ("being computed" in page, "figures.js" in page, "data-figure" in page) == (True, True, False)
+    may.set()
+    assert standings.ask(labelled.project, 10.0).is_current
+    assert "figures.js" not in reviewer.get(path).text
+    may.clear()
+    change_settings(labelled.store, labelled.project, Settings(annotators_per_item=4))
+    page = reviewer.get(path).text
+    assert ("More was said since" in page, "figures.js" in page, "data-figure" in page) == (True, True, True)
+    may.set()
 
 
 def test_a_project_that_is_not_there_is_not_found(visit):

@@ -137,11 +137,15 @@ def test_a_case_goes_back_for_one_more_annotator(team, case):
         ({"written": ["  "]}, 400, "a written output is empty"),
         ({"edits": [{"output": 3, "text": ""}]}, 422, "text"),
         ({"unknown": 1}, 422, "unknown"),
+        ({"key": "\ud800"}, 422, "key"),
+        ({"reason": "half \ud800"}, 400, "half a character"),
     ],
 )
 def test_what_cannot_be_is_refused(case, said, code, fault):
     reviewer, path, data = case
-    answer = reviewer.send(f"{path}/verdict", _body(data, **said))
+    headers = {"X-CSRF-Token": reviewer.csrf, "Content-Type": "application/json"}
+    content = json.dumps(_body(data, **said))  # which spells half a character as JSON may
+    answer = reviewer.client.post(f"{path}/verdict", content=content, headers=headers)
     assert answer.status_code == code
     assert fault in answer.text
 

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from instructglm.annotation.aggregation import bradley_terry, comparisons_of_rankings, mean_rating
 from instructglm.annotation.queue.cases import Case, Voice
 from instructglm.annotation.store.projects import Scale
+from instructglm.report.ratings import ratings_in_words
 from instructglm.studio.pictures import dots
 
 
@@ -22,10 +23,12 @@ class Said(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """What an output was given by one criterion: every rating, and a picture of them on the scale."""
+    """What an output was given by one criterion: every rating in words, and a picture of them on the scale."""
 
     criterion: str
-    values: tuple[float, ...]
+    said: str
+    low: str
+    high: str
     picture: Markup
 
 
@@ -121,7 +124,7 @@ def _marks(case: Case, output: int, criteria: dict[str, Scale]) -> Iterator[Mark
     for criterion, values in sorted(_ratings(case, output).items()):
         scale = criteria.get(criterion)
         low, high = (scale.low, scale.high) if scale else (min(values), max(values))
-        yield Marks(criterion, tuple(sorted(values)), dots(values, low, high))
+        yield Marks(criterion, ratings_in_words(values), f"{low:g}", f"{high:g}", dots(values, low, high))
 
 
 def _ranks(case: Case, output: int) -> Iterator[tuple[int, int]]:

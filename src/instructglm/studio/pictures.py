@@ -30,15 +30,18 @@ def dots(values: Sequence[float], low: float, high: float) -> Markup:
 
 
 def whisker(figure: Coefficient) -> Markup:
-    """A coefficient with its interval between 0 and 1, and marks at 0.667 and 0.8; below 0 it stands at the edge."""
+    """A coefficient with its interval between 0 and 1, and marks at 0.667 and 0.8; below 0 it stands at the edge.
+
+    Nothing where there is no coefficient.
+    """
+    if figure.value is None:
+        return Markup("")
     scale = svg.linear(0.0, 1.0, 6, _WIDTH - 6)
     middle = _HEIGHT / 2
     parts = [svg.line(scale(0), middle, scale(1), middle, "grid")]
     parts += [svg.line(scale(mark), 3, scale(mark), _HEIGHT - 3, "custom") for mark in (0.667, 0.8)]
     if figure.low is not None and figure.high is not None:
         parts.append(svg.line(scale(_within(figure.low)), middle, scale(_within(figure.high)), middle, "whisker"))
-    if figure.value is None:
-        return Markup("")
     parts.append(svg.element("circle", cx=scale(_within(figure.value)), cy=middle, r=4.5, class_="dot"))
     return svg.element(
         "svg",
@@ -55,15 +58,19 @@ def _within(value: float) -> float:
     return min(1.0, max(0.0, value))
 
 
-def over_time(periods: Sequence[GroupAgreement], label: str) -> Markup:
-    """Alpha from period to period with its intervals; gaps where it is undefined."""
-    width, height, left = 480, 140, 34
+def over_time(periods: Sequence[GroupAgreement], label: str, first: str, last: str) -> Markup:
+    """Alpha from period to period with its intervals; undefined ones are left out. `first` and `last` name the ends."""
+    width, height, left = 480, 160, 44
     x = svg.linear(0, max(len(periods) - 1, 1), left + 12, width - 12)
-    y = svg.linear(0.0, 1.0, height - 12, 12)
+    y = svg.linear(0.0, 1.0, height - 28, 10)
     parts = [
         svg.line(left, y(mark), width - 4, y(mark), "custom" if 0 < mark < 1 else "grid")
         + svg.text(left - 6, y(mark) + 4, f"{mark:g}", "tick", "end")
         for mark in (0.0, 0.667, 0.8, 1.0)
+    ]
+    parts += [
+        svg.text(left, height - 6, first, "tick"),
+        svg.text(width - 4, height - 6, last, "tick", "end"),
     ]
     known = [(place, one.alpha) for place, one in enumerate(periods) if one.alpha.value is not None]
     parts += [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from instructglm.cli.annotate.agreement import agreement
 from instructglm.cli.annotate.importing import import_files
 from instructglm.cli.annotate.log import verify
 from instructglm.cli.annotate.projects import init, status
@@ -14,5 +15,6 @@ app = typer.Typer(help="Collect instructions and what people say of them.", no_a
 app.command()(init)
 app.command(name="import")(import_files)
 app.command()(status)
+app.command()(agreement)
 app.command()(serve)
 app.command()(verify)

@@ -41,7 +41,7 @@ class VerdictBody(_Body):
 
     revision: Number
     seen_event: Number
-    key: str = Field(min_length=1, max_length=100)
+    key: str = Field(min_length=1, max_length=100, pattern="^[!-~]+$")
     accepted: list[Number] = Field(default_factory=list, max_length=_MOST)
     label: str | None = Field(None, max_length=_LONGEST_REASON)
     reason: str = Field(min_length=1, max_length=_LONGEST_REASON)
