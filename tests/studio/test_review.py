@@ -138,7 +138,7 @@ def test_a_case_goes_back_for_one_more_annotator(team, case):
         ({"edits": [{"output": 3, "text": ""}]}, 422, "text"),
         ({"unknown": 1}, 422, "unknown"),
         ({"key": "\ud800"}, 422, "key"),
-        ({"reason": "half \ud800"}, 400, "half a character"),
+        ({"reason": "half \ud800"}, 422, "reason"),
     ],
 )
 def test_what_cannot_be_is_refused(case, said, code, fault):

@@ -79,7 +79,7 @@ class Said:
 
 
 def collect(found: Iterable[Judgement]) -> Said:
-    """What was said, by question; what was skipped was not answered."""
+    """What was said, by question, of judgements that come answer by answer; what was skipped was not answered."""
     said = Said()
     last: tuple[int, int, int] | None = None
     for one in found:
