@@ -50,6 +50,7 @@ def test_tables_and_findings_are_shown(cli, labelled):
     assert shown.out.startswith("What to do next\n- alpha")
     assert "kappa with the others" in shown.out
     assert "安" in shown.out
+    assert shown.out.splitlines()[-1].split() == ["no", "yes", "2", "of", "2"]
     assert "nan" not in shown.out
 
 

@@ -82,6 +82,9 @@ def _show(overview: Overview, call: Callable[[str], str]) -> None:
         for title, rows in _parts(question, call).items():
             if rows:
                 print(f"\n{title}\n{table(_HEADER, rows)}")
+        if question.kind != "rank" and (confused := question.figures.confusions):
+            pairs = [[one.first, one.second, f"{one.num_pairs} of {one.num_disagreements}"] for one in confused]
+            print("\n" + table(["what stands", "against what", "times"], pairs))
     if overview.gold:
         rows = [[one.name, f"{one.hits} of {one.n}", f"{one.low:.0%} to {one.high:.0%}"] for one in overview.gold]
         print("\n" + table(["gold items", "right", "95 % interval"], rows))
