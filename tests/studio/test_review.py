@@ -126,6 +126,20 @@ def test_a_case_goes_back_for_one_more_annotator(team, case):
     assert (refused.status_code, refused.json()["error"]["faults"]) == (400, ["no round is open"])
 
 
+def test_a_case_set_aside_comes_last_and_says_why(team, case):
+    reviewer, _, _ = case
+    path = f"/api/projects/{team.project}/cases/1/flag"
+    done = reviewer.send(path, {"reason": "an <i>admin</i> should see it"})
+    assert (done.status_code, done.json()["next"]) == (200, f"/projects/{team.project}/review/2")
+    page = reviewer.get(f"/projects/{team.project}/review").text
+    assert re.findall(r"/review/(\d)\"><bdi>Question", page) == ["2", "3", "1"]
+    assert page.count(">set aside</span>") == 1
+    shown = reviewer.get(f"/projects/{team.project}/review/1").text
+    assert "an &lt;i&gt;admin&lt;/i&gt; should see it" in shown
+    assert reviewer.send(path, {"reason": " "}).status_code == 400
+    assert verify(team.store).broken is None
+
+
 @pytest.mark.parametrize(
     ("said", "code", "fault"),
     [

@@ -14,6 +14,7 @@ from instructglm.annotation.overview import standing_of
 from instructglm.annotation.queue.adjudicate import Verdict, decide, open_case
 from instructglm.annotation.queue.answers import Answer
 from instructglm.annotation.queue.docket import waiting_cases
+from instructglm.annotation.queue.flags import open_flags
 from instructglm.annotation.queue.throughput import forecast, last_seen
 from instructglm.annotation.store.people import add_person
 from instructglm.annotation.store.tables import Role
@@ -132,7 +133,13 @@ def test_what_somebody_says_meanwhile_is_to_be_seen_first(served, seat, team):
     reviewer.open(f"/projects/{team.project}/review/1")
     page.keyboard.press("m")
     page.wait_for_url("**/review/2")
-    page.go_back()
+    page.keyboard.press("f")
+    page.keyboard.type("Is this lawful to ask?")
+    page.keyboard.press("Escape")
+    page.keyboard.press("f")
+    page.wait_for_url("**/review/3")
+    assert [flag.instruction for flag in open_flags(served.store, team.project)] == [2]
+    reviewer.open(f"/projects/{team.project}/review/1")
     third = add_person(served.store, "Third", Role.ANNOTATOR)
     team.say(third, team.take(third), Answer(label="no", comment="<img src=x onerror=alert(1)>"))
     page.locator("#reason").fill("so")

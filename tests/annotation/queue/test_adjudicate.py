@@ -7,6 +7,7 @@ from sqlalchemy import select
 from instructglm.annotation.queue.adjudicate import Decided, Overtaken, Verdict, decide, open_case, undecided
 from instructglm.annotation.queue.answers import Answer, Edit
 from instructglm.annotation.queue.docket import decided_cases, gists, num_decided, waiting_cases
+from instructglm.annotation.queue.flags import flag_case, open_flags
 from instructglm.annotation.queue.rounds import close_round, open_round
 from instructglm.annotation.store.people import add_person
 from instructglm.annotation.store.projects import Settings
@@ -196,3 +197,27 @@ def test_cases_are_listed_with_their_verdicts(disputed) -> None:
     assert decided[:7] == (instruction, "law", 1, "no", "so no", second, 2)
     assert decided_cases(team.store, team.project, most=9, domain="health") == []
     assert (num_decided(team.store, team.project), waiting_cases(team.store, team.project)) == (1, [])
+
+
+def test_a_case_is_set_aside_until_it_is_decided(disputed) -> None:
+    team, instruction, (first, second) = disputed
+    assert open_flags(team.store, team.project) == ()
+    event = flag_case(team.store, first, instruction, "Is this\0 lawful to ask?")
+    (flag,) = open_flags(team.store, team.project)
+    assert (flag.instruction, flag.reason, flag.event) == (instruction, "Is this\0 lawful to ask?", event)
+    assert list(undecided(team.store, team.project)) == [instruction]
+    case = open_case(team.store, second, instruction)
+    decide(team.store, second, case, Verdict(reason="It is not."), key="a")
+    assert open_flags(team.store, team.project) == ()
+    flag_case(team.store, first, instruction, "still")
+    assert [one.reason for one in open_flags(team.store, team.project)] == ["still"]
+    assert verify(team.store).broken is None
+
+
+def test_only_a_reviewer_sets_aside_and_says_why(disputed) -> None:
+    team, instruction, (first, _) = disputed
+    refused = ((team.people[0], instruction, "why", "may not decide"), (first, instruction, " ", "needs a reason"))
+    for person, which, reason, told in (*refused, (first, 99, "why", "there is no instruction 99")):
+        with pytest.raises(DataError, match=told):
+            flag_case(team.store, person, which, reason)
+    assert open_flags(team.store, team.project) == ()

@@ -21,6 +21,7 @@ from instructglm.annotation.agreement import (
 )
 from instructglm.annotation.overview.questions import Asked, QuestionKind, Rows, asked, collect
 from instructglm.annotation.overview.splits import splits
+from instructglm.annotation.queue.flags import CaseFlag, open_flags
 from instructglm.annotation.queue.gold import GoldScore, gold_scores
 from instructglm.annotation.store.projects import Settings, latest_guideline, read_project
 from instructglm.annotation.store.reading import judgements
@@ -68,11 +69,12 @@ class Overview(Record):
 
 @dataclass(frozen=True)
 class Standing:
-    """The overview, how far people split on each instruction (0 to 1), and the labels made of theirs."""
+    """The overview, how far people split on each instruction (0 to 1), the labels made of theirs, what is set aside."""
 
     overview: Overview
     splits: Mapping[int, float]
     labels: Aggregate | None
+    flags: tuple[CaseFlag, ...] = ()
 
     def opinion(self, instruction: int) -> dict[str, float] | None:
         """How likely each label is by all that was said; None where nobody gave one."""
@@ -94,7 +96,7 @@ def standing_of(store: Store, project: int) -> Standing:
     Raises:
         DataError: there is no such project.
     """
-    event = last_event(store, project)
+    event = last_event(store, project)  # first: what comes meanwhile makes the figures newer than they say, not older
     with store.read() as connection:
         info, guideline = read_project(connection, project), latest_guideline(connection, project)
     said = collect(judgements(store, project))
@@ -108,7 +110,7 @@ def standing_of(store: Store, project: int) -> Standing:
         questions=tuple(_figures(one, labels, str(guideline or "")) for one in questions),
         gold=gold_scores(store, project),
     )
-    return Standing(overview, splits(said, questions), labels)
+    return Standing(overview, splits(said, questions), labels, open_flags(store, project))
 
 
 def _labels(questions: list[Asked]) -> Aggregate | None:

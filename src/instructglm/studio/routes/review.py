@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -11,7 +11,7 @@ from fastapi import APIRouter, HTTPException, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from instructglm.annotation.queue.adjudicate import Case, open_case
-from instructglm.annotation.queue.docket import Waiting, decided_cases, gists, num_decided, waiting_cases
+from instructglm.annotation.queue.docket import Gist, Waiting, decided_cases, gists, num_decided, waiting_cases
 from instructglm.annotation.queue.rounds import list_rounds
 from instructglm.annotation.store import Store
 from instructglm.core.errors import DataError
@@ -31,6 +31,17 @@ _MOST_SHOWN = 100
 _CLIPPED = 160  # characters of a prompt in a list
 
 
+class Order(NamedTuple):
+    """What the order of cases rests on, as it was computed last."""
+
+    splits: Mapping[int, float]
+    flags: Mapping[int, list[str]]
+
+    def place(self, instruction: int) -> tuple[bool, float, int]:
+        """Set-aside cases last; else by how far people split, and where that is the same or not known, the oldest."""
+        return instruction in self.flags, -self.splits.get(instruction, -1.0), instruction
+
+
 class WaitingLine(NamedTuple):
     """A case in the list. `split` is None where it was not computed yet, or only one person answered."""
 
@@ -39,23 +50,19 @@ class WaitingLine(NamedTuple):
     gist: str
     num_answers: int
     split: float | None
+    is_flagged: bool
 
 
 @router.get("/projects/{project}/review")
 def show(request: Request, me: Me, opened: Opened, project: ProjectId, domain: Domain = None) -> Response:
     """What waits, and what was decided last."""
     info = project_of(opened, project)
-    waiting, splits = waiting_cases(opened, project), _splits(request, project)
-    chosen = in_order([one for one in waiting if domain in (None, one.domain)], splits)
+    waiting, order = waiting_cases(opened, project), _order(request, project)
+    chosen = sorted((one for one in waiting if domain in (None, one.domain)), key=lambda one: order.place(one[0]))
     decided = decided_cases(opened, project, most=_MOST_SHOWN, domain=domain)
     named = [*(one.instruction for one in chosen[:_MOST_SHOWN]), *(one.instruction for one in decided)]
     shown = gists(opened, named)
-    lines = [
-        WaitingLine(
-            *one, shown[one.instruction].text[:_CLIPPED], shown[one.instruction].num_answers, splits.get(one[0])
-        )
-        for one in chosen[:_MOST_SHOWN]
-    ]
+    lines = [_line(one, shown[one.instruction], order) for one in chosen[:_MOST_SHOWN]]
     return render(
         request,
         "review.html",
@@ -106,6 +113,7 @@ def case_page(
         case=case,
         outputs=evidence_of(case, info.settings.criteria),
         whole=whole_of(case),
+        flags=_order(request, project).flags.get(instruction, []),
         is_waiting=any(one.instruction == instruction for one in waiting),
         num_waiting=sum(domain in (None, one.domain) for one in waiting),
         has_round=any(one.is_open for one in list_rounds(opened, project)),
@@ -129,29 +137,28 @@ def case_of(store: Store, me: Visitor, project: int, instruction: int, since: in
     return case
 
 
-def in_order(waiting: Sequence[Waiting], splits: Mapping[int, float]) -> list[Waiting]:
-    """Those on which people split most first; of one split, and where none is known, the oldest first."""
-    return sorted(waiting, key=lambda one: _place(one.instruction, splits))
-
-
-def _place(instruction: int, splits: Mapping[int, float]) -> tuple[float, int]:
-    return -splits.get(instruction, -1.0), instruction
+def _line(one: Waiting, gist: Gist, order: Order) -> WaitingLine:
+    split, is_flagged = order.splits.get(one.instruction), one.instruction in order.flags
+    return WaitingLine(one.instruction, one.domain, gist.text[:_CLIPPED], gist.num_answers, split, is_flagged)
 
 
 def next_path(request: Request, store: Store, project: int, domain: str | None, after: int) -> str:
     """Where the next case is: behind that one, else from the beginning; never that one itself."""
-    splits = _splits(request, project, wait_s=0.0)
-    cases = [one for one in in_order(waiting_cases(store, project), splits) if domain in (None, one.domain)]
-    others = [one.instruction for one in cases if one.instruction != after]
-    behind = [one for one in others if after and _place(one, splits) > _place(after, splits)]
+    order = _order(request, project, wait_s=0.0)
+    cases = [one.instruction for one in waiting_cases(store, project) if domain in (None, one.domain)]
+    others = sorted((one for one in cases if one != after), key=order.place)
+    behind = [one for one in others if after and order.place(one) > order.place(after)]
     chosen = next(iter([*behind, *others]), None)
     place = f"/projects/{project}/review"
     return (place if chosen is None else f"{place}/{chosen}") + _query(domain)
 
 
-def _splits(request: Request, project: int, wait_s: float = 0.7) -> Mapping[int, float]:
+def _order(request: Request, project: int, wait_s: float = 0.7) -> Order:
     standing = standings_of(request).ask(project, wait_s).standing
-    return standing.splits if standing else {}
+    flags: dict[int, list[str]] = {}
+    for flag in standing.flags if standing else ():
+        flags.setdefault(flag.instruction, []).append(flag.reason)
+    return Order(standing.splits if standing else {}, flags)
 
 
 def _query(domain: str | None) -> str:

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from instructglm.annotation.queue.adjudicate import Overtaken, Seen, Verdict, decide
 from instructglm.annotation.queue.answers import Edit
+from instructglm.annotation.queue.flags import flag_case
 from instructglm.annotation.queue.rounds import need_more
 from instructglm.core.errors import DataError
 from instructglm.studio.evidence import opinions_of
@@ -93,6 +94,28 @@ def send_back(
     case_of(opened, me, project, instruction)
     need_more(opened, project, [instruction], person=me.person.id)
     return _on(request, opened, project, instruction, domain, {})
+
+
+class FlagBody(_Body):
+    """Why a case is set aside."""
+
+    reason: str = Field(min_length=1, max_length=_LONGEST_REASON)
+
+
+@router.post("/api/projects/{project}/cases/{instruction}/flag")
+def set_aside(
+    request: Request,
+    me: Me,
+    opened: Opened,
+    project: ProjectId,
+    instruction: InstructionId,
+    body: FlagBody,
+    domain: Domain = None,
+) -> Response:
+    """Set the case aside for an admin, and tell where the next one is."""
+    case_of(opened, me, project, instruction)
+    event = flag_case(opened, me.person.id, instruction, body.reason)
+    return _on(request, opened, project, instruction, domain, {"event": event})
 
 
 def _on(

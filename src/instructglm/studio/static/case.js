@@ -55,12 +55,15 @@ function changed() {
   keep(data, verdict());
 }
 
+function hasReason(said) {
+  if (said.reason.trim()) return true;
+  tell([say("no_reason")], "warn");
+  document.getElementById("reason").focus();
+  return false;
+}
+
 function mayBeSent(said) {
-  if (!said.reason.trim()) {
-    tell([say("no_reason")], "warn");
-    document.getElementById("reason").focus();
-    return false;
-  }
+  if (!hasReason(said)) return false;
   const isEmpty = !said.accepted.length && !said.written.length && !said.edits.length && said.label === null;
   if (isEmpty && !saidNothing) {
     saidNothing = true;
@@ -120,6 +123,11 @@ function overtaken(found) {
 function decide() {
   const said = verdict();
   if (mayBeSent(said)) send("verdict", { ...said, revision: data.revision, seen_event: data.seen_event, key });
+}
+
+function setAside() {
+  const { reason } = verdict();
+  if (hasReason({ reason })) send("flag", { reason });
 }
 
 function toggle(output) {
@@ -191,6 +199,7 @@ document.addEventListener("input", changed);
 form.addEventListener("submit", (event) => { event.preventDefault(); decide(); });
 form.noValidate = true; // the page says itself what is missing
 document.getElementById("more").addEventListener("click", () => send("more"));
+document.getElementById("flag").addEventListener("click", setAside);
 document.getElementById("opinion").addEventListener("click", () => showOpinion(data, outputs, say));
 listen({
   digit: (number) => outputs[number - 1] && toggle(outputs[number - 1]),
@@ -202,6 +211,7 @@ listen({
   r: () => document.getElementById("reason").focus(),
   o: () => document.getElementById("opinion").click(),
   m: () => document.getElementById("more").click(),
+  f: setAside,
   n: () => document.getElementById("later").click(),
 });
 
