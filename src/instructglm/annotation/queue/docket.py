@@ -17,6 +17,7 @@ from instructglm.annotation.store.tables import (
     Decision,
     Instruction,
     Item,
+    Round,
     Submission,
 )
 
@@ -69,9 +70,7 @@ def _waiting(project: int, held: ColumnElement[bool]) -> Select[int, str]:
     in_hands = exists().where(Assignment.instruction == Instruction.id, *_leased(), held)
     return (
         select(Instruction.id, Instruction.domain)
-        .where(
-            Instruction.project == project, _is_done(), ~_is_decided(), ~in_hands, instruction_in_use(Instruction.id)
-        )
+        .where(Instruction.id.in_(_done(project)), ~_is_decided(), ~in_hands, instruction_in_use(Instruction.id))
         .order_by(Instruction.id)
     )
 
@@ -80,11 +79,12 @@ def _leased() -> tuple[ColumnElement[bool], ...]:
     return (IS_LEASED, ~Assignment.is_gold)
 
 
-def _is_done() -> ColumnElement[bool]:
-    """Whether some round has all answers to an instruction."""
+def _done(project: int) -> Select[int]:
+    """The instructions of which some round has all answers; looked up by round, as the queue's index has them."""
     mine = (Assignment.round == Item.round, Assignment.instruction == Item.instruction)
     missing = exists().where(*_leased(), *mine)
-    return exists().where(Item.instruction == Instruction.id, Item.taken == Item.needed, ~missing)
+    rounds = select(Round.id).where(Round.project == project)
+    return select(Item.instruction).where(Item.round.in_(rounds), Item.taken == Item.needed, ~missing)
 
 
 def _is_decided() -> ColumnElement[bool]:
