@@ -45,13 +45,18 @@ class Rows:
     at_ms: array[int] = field(default_factory=lambda: array("q"))
 
     def add(self, said: Judgement) -> None:
-        self.instruction.append(said.instruction)
+        """A row with its value."""
+        self.note(said)
         self.output.append(said.output or 0)
-        self.annotator.append(said.annotator)
         if said.value is None:
             self.text.append(said.text or "")
         else:
             self.number.append(said.value)
+
+    def note(self, said: Judgement) -> None:
+        """A row without: that somebody said something of the instruction."""
+        self.instruction.append(said.instruction)
+        self.annotator.append(said.annotator)
         self.domain.append(said.domain)
         self.round.append(said.round)
         self.at_ms.append(said.at_ms)
@@ -86,7 +91,7 @@ def collect(found: Iterable[Judgement]) -> Said:
         if one.kind == Kind.SKIP:
             continue
         if (answer := (one.instruction, one.annotator, one.round)) != last:
-            said.answered.add(one._replace(value=0.0, output=None))
+            said.answered.note(one)
             last = answer
         if one.kind in (Kind.LABEL, Kind.RATING, Kind.RANK):
             said.rows.setdefault(Question(one.kind, one.criterion), Rows()).add(one)  # type: ignore[arg-type]
