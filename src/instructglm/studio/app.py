@@ -16,6 +16,7 @@ from instructglm.studio.attempts import Attempts
 from instructglm.studio.errors import add_handlers
 from instructglm.studio.headers import Headers
 from instructglm.studio.routes import ROUTERS
+from instructglm.studio.standings import Standings
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -46,6 +47,7 @@ def create_app(store: Store, options: Options | None = None) -> FastAPI:
         middleware=[Middleware(Headers), Middleware(TrustedHostMiddleware, allowed_hosts=list(options.names))],
     )
     app.state.store, app.state.options, app.state.attempts = store, options, Attempts()
+    app.state.standings = Standings(store)
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=str(resources.files(__package__) / "static")), name="static")

@@ -16,6 +16,7 @@ from instructglm.annotation.agreement.groups import (
     agreement_of_items,
     agreement_over_time,
     agreement_per_item,
+    disagreement_per_item,
 )
 from instructglm.annotation.agreement.judgements import Judgements
 from instructglm.annotation.agreement.people import (
@@ -52,6 +53,7 @@ __all__ = [
     "agreement_with_self",
     "cohen_kappa",
     "confusions",
+    "disagreement_per_item",
     "fleiss_kappa",
     "gwet_ac",
     "krippendorff_alpha",

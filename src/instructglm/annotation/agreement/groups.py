@@ -88,6 +88,19 @@ def agreement_per_item(judgements: Judgements) -> dict[Any, float]:
     return {judgements.items[item]: share for item, share in zip(paired.tolist(), equal.tolist(), strict=True)}
 
 
+def disagreement_per_item(judgements: Judgements) -> dict[Any, float]:
+    """The mean distance of two people's values, for every item with two or more; 1 is from end to end of the scale.
+
+    Names differ by 1, ordered values by how far they are apart on the scale (interval: that squared).
+    """
+    counts = judgements.latest.counts()
+    sizes = counts.sum(axis=1)
+    paired = np.flatnonzero(sizes > 1)
+    distance = distances(judgements.positions, WEIGHTS_OF_LEVEL[judgements.level])
+    sums = ((counts[paired] @ distance) * counts[paired]).sum(axis=1) / (sizes[paired] * (sizes[paired] - 1))
+    return {judgements.items[item]: mean for item, mean in zip(paired.tolist(), sums.tolist(), strict=True)}
+
+
 def _groups(
     rows: Judgements,
     of_row: Ints,

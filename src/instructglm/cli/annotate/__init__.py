@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from instructglm.cli.annotate.agreement import agreement
 from instructglm.cli.annotate.coverage import coverage, target
 from instructglm.cli.annotate.drafting import draft
 from instructglm.cli.annotate.expanding import accept, expand, proposals, reject
@@ -20,6 +21,7 @@ app.command()(init)
 app.command(name="import")(import_files)
 app.command(name="export")(export_file)
 app.command()(status)
+app.command()(agreement)
 app.command()(serve)
 app.command()(verify)
 app.command()(snapshot)

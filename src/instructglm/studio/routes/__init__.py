@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from instructglm.studio.routes import account, home, joining, signing_in, work, work_api
+from instructglm.studio.routes import (
+    account,
+    agreement,
+    home,
+    joining,
+    progress,
+    review,
+    signing_in,
+    verdicts,
+    work,
+    work_api,
+)
 
 ROUTERS: tuple[APIRouter, ...] = (
     signing_in.router,
@@ -14,4 +25,8 @@ ROUTERS: tuple[APIRouter, ...] = (
     account.router,
     work.router,
     work_api.router,
+    review.router,
+    verdicts.router,
+    agreement.router,
+    progress.router,
 )
