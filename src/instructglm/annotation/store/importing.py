@@ -47,11 +47,35 @@ class _Prompt(NamedTuple):
     outputs: dict[str, NewOutput]  # by text: the same answer twice is one
 
 
-class _Read(NamedTuple):
-    prompts: dict[str, _Prompt]  # by key
-    faults: list[Fault]
-    differing: list[Fault]
-    num_records: int
+class Prompts:
+    """The prompts of an import, each once, with the outputs of all records of it."""
+
+    def __init__(self) -> None:
+        self.by_key: dict[str, _Prompt] = {}
+        self.differing: list[Fault] = []
+        self.num_records = 0
+
+    def add(self, place: str, held: NewInstruction) -> str:
+        """Take one record and tell its prompt's key."""
+        self.num_records += 1
+        key = example_id(held.task, held.prompt())
+        messages = [message.model_dump() for message in held.prompt()]
+        prompt = self.by_key.setdefault(key, _Prompt(key, messages, held, {}))
+        self.differing += _differences(place, prompt.held, held)
+        prompt.outputs.update({output.text: output for output in held.outputs if output.text not in prompt.outputs})
+        return key
+
+    def imported(self, change: Change, faults: Sequence[Fault]) -> Imported:
+        """The account of an import that made `change`."""
+        num_new = len(change.rows.get(Instruction, ()))
+        return Imported(
+            num_instructions=num_new,
+            num_outputs=len(change.rows.get(Output, ())),
+            num_known=len(self.by_key) - num_new,
+            num_repeated=self.num_records - len(self.by_key),
+            differing=tuple(self.differing),
+            faults=tuple(faults),
+        )
 
 
 def import_records(
@@ -71,49 +95,36 @@ def import_records(
     Raises:
         DataError: records are faulty and `faulty` is "refuse": nothing was stored.
     """
-    found = _read(records)
-    prompts = found.prompts
-    if found.faults and faulty == "refuse":
-        raise _refusal(found.faults)
+    prompts, faults = _read(records)
+    if faults and faulty == "refuse":
+        raise refusal(faults)
     with store.write() as write:
         read_project(write.connection, project)
-        change = _change(write, project, person, list(prompts.values()))
+        change, _ = content_change(write, project, person, prompts)
+        change.body = row_counts(change)
         if change.rows:
             record(write, change)
-    return Imported(
-        num_instructions=len(change.rows.get(Instruction, ())),
-        num_outputs=len(change.rows.get(Output, ())),
-        num_known=len(prompts) - len(change.rows.get(Instruction, ())),
-        num_repeated=found.num_records - len(prompts),
-        differing=tuple(found.differing),
-        faults=tuple(found.faults),
-    )
+    return prompts.imported(change, faults)
 
 
-def _refusal(faults: Sequence[Fault]) -> DataError:
+def refusal(faults: Sequence[Fault]) -> DataError:
+    """What refuses an import, the first of its faults named."""
     lines = [str(fault) for fault in faults[:_MOST_NAMED]]
     if len(faults) > _MOST_NAMED:
         lines.append(f"and {len(faults) - _MOST_NAMED} more")
     return DataError(*lines, hint="Nothing was imported. Mend them, or leave faulty records out and import the rest.")
 
 
-def _read(records: Iterable[tuple[str, Any] | Fault]) -> _Read:
-    prompts: dict[str, _Prompt] = {}
-    faults: list[Fault] = []
-    differing: list[Fault] = []
-    num_records = 0
+def _read(records: Iterable[tuple[str, Any] | Fault]) -> tuple[Prompts, list[Fault]]:
+    prompts, faults = Prompts(), list[Fault]()
     for found in records:
-        place, held = (found.row, [found]) if isinstance(found, Fault) else (found[0], read_record(*found))
-        if isinstance(held, list):
+        if isinstance(found, Fault):
+            faults.append(found)
+        elif isinstance(held := read_record(*found), list):
             faults += held
-            continue
-        num_records += 1
-        key = example_id(held.task, held.prompt())
-        messages = [message.model_dump() for message in held.prompt()]
-        prompt = prompts.setdefault(key, _Prompt(key, messages, held, {}))
-        differing += _differences(place, prompt.held, held)
-        prompt.outputs.update({output.text: output for output in held.outputs if output.text not in prompt.outputs})
-    return _Read(prompts, faults, differing, num_records)
+        else:
+            prompts.add(found[0], held)
+    return prompts, faults
 
 
 _TOLD_OF_PROMPTS = ("domain", "complexity", "language", "source", "licence", "choices", "extra")
@@ -128,22 +139,29 @@ def _differences(place: str, first: NewInstruction, held: NewInstruction) -> Ite
             yield Fault(row=place, field=name, found=short(found), expected=expected)
 
 
-def _change(write: Write, project: int, person: int | None, prompts: Sequence[_Prompt]) -> Change:
-    change = Change("imported", project, person)
+def content_change(
+    write: Write, project: int, person: int | None, prompts: Prompts
+) -> tuple[Change, dict[str, int]]:
+    """The event that stores what is new, and the id of every prompt's instruction by its key."""
+    change, held = Change("imported", project, person), prompts.by_key.values()
     known = _known(write.connection, project)
-    stored = _stored_outputs(write.connection, [known[prompt.key] for prompt in prompts if prompt.key in known])
+    stored = _stored_outputs(write.connection, [known[prompt.key] for prompt in held if prompt.key in known])
     instruction_ids, output_ids = count(write.next_id(Instruction.id)), count(write.next_id(Output.id))
-    for prompt in prompts:
+    for prompt in held:
         if (instruction := known.get(prompt.key)) is None:
-            instruction = next(instruction_ids)
+            instruction = known[prompt.key] = next(instruction_ids)
             change.add(Instruction, id=instruction, project=project, **_columns(prompt))
         for text, output in prompt.outputs.items():
             if (instruction, text) not in stored:
                 origin = Origin.MODEL if output.model else Origin.IMPORTED
                 values = {"text": text, "origin": origin, "model": output.model}
                 change.add(Output, id=next(output_ids), instruction=instruction, **values)
-    change.body = {table.__tablename__: len(rows) for table, rows in change.rows.items()}  # type: ignore[attr-defined]
-    return change
+    return change, known
+
+
+def row_counts(change: Change) -> dict[str, int]:
+    """How many rows of each table an event makes: what its body tells."""
+    return {table.__tablename__: len(rows) for table, rows in change.rows.items()}  # type: ignore[attr-defined]
 
 
 def _columns(prompt: _Prompt) -> dict[str, Any]:

@@ -101,10 +101,15 @@ def read_record(place: str, value: Any) -> NewInstruction | list[Fault]:
         held = NewInstruction.model_validate(value)
         held.model_dump_json()
     except ValidationError as error:
-        return [_fault(place, dict(one)) for one in error.errors(include_url=False, include_context=False)]
+        return faults_of(place, error)
     except ValueError:  # what is no UTF-8 is no JSON
         return [Fault(row=place, field="record", found="half a character (an unpaired surrogate)", expected="text")]
     return held
+
+
+def faults_of(place: str, error: ValidationError) -> list[Fault]:
+    """All that is wrong with a record, by field."""
+    return [_fault(place, dict(one)) for one in error.errors(include_url=False, include_context=False)]
 
 
 def _fault(place: str, error: dict[str, Any]) -> Fault:

@@ -45,10 +45,11 @@ def add_person(store: Store, name: str, role: Role, password: str | None = None,
     """
     hashed = None if password is None else _hash(password)
     with store.write() as write:
-        return _add(write, name, role, hashed, by)
+        return new_person(write, name, role, hashed, by)
 
 
-def _add(write: Write, name: str, role: Role, hashed: str | None, by: int | None) -> int:
+def new_person(write: Write, name: str, role: Role, hashed: str | None, by: int | None) -> int:
+    """Make a person within a transaction; see `add_person`."""
     name = name.strip()
     if not name:
         raise DataError("a person needs a name")
@@ -195,7 +196,7 @@ def accept_invitation(store: Store, token: str, name: str, password: str) -> int
         found = _invitation(write, token)
         if found.invited_by is not None and read_person(write.connection, found.invited_by).is_removed:
             raise DataError("who sent this invitation was removed", hint="Ask somebody else for a new one.")
-        person = _add(write, name, Role(found.role), hashed, found.invited_by)
+        person = new_person(write, name, Role(found.role), hashed, found.invited_by)
         used = update(Invitation).where(Invitation.id == found.id).values(used_ms=write.now_ms, person=person)
         write.connection.execute(used)
     return person

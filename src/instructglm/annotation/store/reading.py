@@ -126,16 +126,16 @@ def judgements(
         true() if round is None else Round.number == round,
         true() if with_gold else ~_is_gold_place(),
         _until(Annotation.event, as_of),
-        ~_is_withdrawn(Withdrawal.output == Annotation.output, as_of),
-        _is_last(as_of),
+        ~is_withdrawn(Withdrawal.output == Annotation.output, as_of),
+        is_last(as_of),
     )
     with store.read() as connection:
         _see_event(connection, as_of)
         # Looked up here, not joined: a prompt may be long, and a join would read it once for every judgement.
-        gone = _is_withdrawn(Withdrawal.instruction == Instruction.id, as_of)
+        gone = is_withdrawn(Withdrawal.instruction == Instruction.id, as_of)
         query = select(Instruction.id, Instruction.key, Instruction.domain).where(Instruction.project == project, ~gone)
         named = {row.id: (row.key, row.domain) for row in connection.execute(query)}
-        for row in _blocks(connection, _judgements_query(project).where(*wanted)):
+        for row in blocks(connection, _judgements_query(project).where(*wanted)):
             instruction, *said, number, at_ms, took_ms = row
             if instruction not in named:
                 continue
@@ -168,14 +168,15 @@ def _is_gold_place() -> ColumnElement[bool]:
     return exists().where(Assignment.id == Submission.assignment, Assignment.is_gold)
 
 
-def _is_last(as_of: int | None) -> ColumnElement[bool]:
+def is_last(as_of: int | None) -> ColumnElement[bool]:
     """Whether no later revision of the same answer stood at that event."""
     later = Submission.__table__.alias("later")
     newer = and_(later.c.assignment == Submission.assignment, later.c.revision > Submission.revision)
     return ~exists().where(newer, _until(later.c.event, as_of))
 
 
-def _is_withdrawn(which: ColumnElement[bool], as_of: int | None) -> ColumnElement[bool]:
+def is_withdrawn(which: ColumnElement[bool], as_of: int | None) -> ColumnElement[bool]:
+    """Whether what a condition on withdrawals names was withdrawn by that event."""
     return exists().where(which, _until(Withdrawal.event, as_of))
 
 
@@ -189,7 +190,7 @@ def instructions(store: Store, project: int, *, as_of: int | None = None) -> Ite
     Raises:
         DataError: the log has no event of this number.
     """
-    gone = _is_withdrawn(Withdrawal.instruction == Instruction.id, as_of)
+    gone = is_withdrawn(Withdrawal.instruction == Instruction.id, as_of)
     columns = [getattr(Instruction, name) for name in StoredInstruction._fields]
     here = (Instruction.project == project, ~gone, _until(Instruction.event, as_of))
     return _stream(store, select(*columns).where(*here).order_by(Instruction.id), StoredInstruction, as_of)
@@ -201,7 +202,7 @@ def outputs(store: Store, project: int, *, as_of: int | None = None) -> Iterator
     Raises:
         DataError: the log has no event of this number.
     """
-    gone = _is_withdrawn(Withdrawal.output == Output.id, as_of)
+    gone = is_withdrawn(Withdrawal.output == Output.id, as_of)
     columns = [getattr(Output, name) for name in StoredOutput._fields]
     query = select(*columns).join(Instruction, Instruction.id == Output.instruction)
     here = (Instruction.project == project, ~gone, _until(Output.event, as_of))
@@ -211,7 +212,7 @@ def outputs(store: Store, project: int, *, as_of: int | None = None) -> Iterator
 def _stream(store: Store, query: Select[*tuple[Any, ...]], kind: Any, as_of: int | None) -> Iterator[Any]:
     with store.read() as connection:
         _see_event(connection, as_of)
-        for row in _blocks(connection, query):
+        for row in blocks(connection, query):
             yield kind._make(row)
 
 
@@ -221,7 +222,8 @@ def _see_event(connection: Connection, number: int | None) -> None:
         raise DataError(f"there is no event {number}", hint=f"The log holds 1 to {end}.")
 
 
-def _blocks(connection: Connection, query: Select[*tuple[Any, ...]]) -> Iterator[Any]:
+def blocks(connection: Connection, query: Select[*tuple[Any, ...]]) -> Iterator[Any]:
+    """The rows of a query, some thousand in memory at a time."""
     for block in connection.execution_options(yield_per=_AT_ONCE).execute(query).partitions():
         yield from block
 
