@@ -16,7 +16,7 @@ import pytest
 # import it before any hook runs; another number of threads here than in a process started later rounds otherwise.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-pytest_plugins = ["databases"]
+pytest_plugins = ["browsers", "databases"]
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
