@@ -98,7 +98,7 @@ def _repeated(write: Write, held: Any, key: str, answer: Answer, based_on: int) 
         return None
     if found.assignment != held.id:
         raise DataError("this key was used for another item", hint="Nothing was stored: save it with a key of its own.")
-    if found.answer_hash != _hash(answer):
+    if found.answer_hash != answer_hash(answer):
         return _conflict(write, held, found, answer, based_on)
     return Saved(submission=found.id, revision=found.revision, event=found.event, repeated=True)
 
@@ -108,7 +108,8 @@ def _conflict(write: Write, held: Any, last: Any, sent: Answer, based_on: int) -
     return Conflict(stored=read_answer(write.connection, last.id), stored_revision=last.revision, sent=sent)
 
 
-def _hash(answer: Answer) -> str:
+def answer_hash(answer: Answer) -> str:
+    """What tells one answer from another, whoever gave it."""
     return hashlib.sha256(answer.spelled().encode()).hexdigest()
 
 
@@ -186,7 +187,7 @@ def _submission(
         "person": held.person,
         "revision": revision,
         "key": key,
-        "answer_hash": _hash(answer),
+        "answer_hash": answer_hash(answer),
         "guideline": latest_guideline(write.connection, held.project),
         "shown": held.shown,
         "took_ms": max(0, took_ms),

@@ -139,9 +139,7 @@ def _differences(place: str, first: NewInstruction, held: NewInstruction) -> Ite
             yield Fault(row=place, field=name, found=short(found), expected=expected)
 
 
-def content_change(
-    write: Write, project: int, person: int | None, prompts: Prompts
-) -> tuple[Change, dict[str, int]]:
+def content_change(write: Write, project: int, person: int | None, prompts: Prompts) -> tuple[Change, dict[str, int]]:
     """The event that stores what is new, and the id of every prompt's instruction by its key."""
     change, held = Change("imported", project, person), prompts.by_key.values()
     known = _known(write.connection, project)
