@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -52,13 +52,22 @@ def write_text(path: Path, text: str) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write a file atomically; see `write_text`."""
+    write_parts(path, (content,))
+
+
+def write_parts(path: Path, parts: Iterable[bytes]) -> None:
+    """Write a file atomically, part by part; where making a part fails, what stood there is as it was.
+
+    Raises:
+        StorageError: the disk is full, or the place may not be written.
+    """
     beside = _beside(path)
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _clear_abandoned(path)
         try:
             with beside.open("wb") as file:
-                file.write(content)
+                file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
             beside.replace(path)

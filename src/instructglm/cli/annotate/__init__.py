@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from instructglm.cli.annotate.exporting import export_file
 from instructglm.cli.annotate.importing import import_files
 from instructglm.cli.annotate.log import verify
 from instructglm.cli.annotate.projects import init, status
@@ -13,6 +14,7 @@ app = typer.Typer(help="Collect instructions and what people say of them.", no_a
 
 app.command()(init)
 app.command(name="import")(import_files)
+app.command(name="export")(export_file)
 app.command()(status)
 app.command()(serve)
 app.command()(verify)
