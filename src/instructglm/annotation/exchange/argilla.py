@@ -174,7 +174,6 @@ def _suggested(sheet: Sheet, where: str, one: _Suggestion, choices: set[str]) ->
     """A text that a model wrote is an output; what it judged is not a person's judgement."""
     if isinstance(one.value, str) and one.value and one.agent and one.question_name not in choices:
         sheet.outputs.append(GivenOutput(one.value, Origin.MODEL, one.agent))
-        sheet.keys.append(where)
     else:
         sheet.leave(where, f"a suggestion: {short(one.value)}")
 

@@ -95,10 +95,10 @@ def as_answer(said: Said, outputs: Sequence[GivenOutput], ids: Sequence[int]) ->
     Raises:
         ValidationError: it says nothing, or one thing twice, or skips and says something.
     """
-    origins = {place: outputs[place].edited_from for place in said.edits}
+    edits = [outputs[place] for place in said.edits]
     return Answer(
         written=tuple(outputs[place].text for place in said.written),
-        edits=tuple(Edit(output=ids[origin or 0], text=outputs[place].text) for place, origin in origins.items()),
+        edits=tuple(Edit(output=ids[one.edited_from or 0], text=one.text) for one in edits),
         ratings=tuple(one.model_copy(update={"output": ids[one.output]}) for one in said.ratings),
         ranks=tuple(one.model_copy(update={"output": ids[one.output]}) for one in said.ranks),
         label=said.label,
@@ -114,9 +114,11 @@ def as_answer(said: Said, outputs: Sequence[GivenOutput], ids: Sequence[int]) ->
 def faults_in(entry: Entry, field: str = "answers") -> Iterator[Fault]:
     """What does not hold together in an entry: places that are none, answers that say nothing or one thing twice."""
     num = len(entry.outputs)
-    for place, output in enumerate(entry.outputs):
-        if output.edited_from is not None and not 0 <= output.edited_from < place:
-            yield _fault(entry, f"outputs.{place}.edited_from", str(output.edited_from), "an output before this one")
+    edited = [(place, one.edited_from) for place, one in enumerate(entry.outputs) if one.edited_from is not None]
+    if loose := [(place, source) for place, source in edited if not 0 <= source < place]:
+        place, source = loose[0]
+        yield _fault(entry, f"outputs.{place}.edited_from", str(source), "an output before this one")
+        return
     for number, answer in enumerate(entry.answers):
         where = f"{field}.{number}"
         wrong = sorted({place for place in _places(answer.said) if not 0 <= place < num})

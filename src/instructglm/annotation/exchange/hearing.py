@@ -14,6 +14,7 @@ from instructglm.annotation.store.tables import Origin
 
 _EDITS = re.compile(r"(edit|correct|rewrite|revis)", re.IGNORECASE)
 _COMMENTS = re.compile(r"(comment|remark|note|reason|why|explanation|rationale|feedback)s?", re.IGNORECASE)
+_LARGEST = 1e15  # beyond it no scale goes, and a float tells whole numbers apart no more
 LABEL = "label"
 
 
@@ -37,8 +38,8 @@ class Hearing:
 
     def rating(self, where: str, question: str, value: Any, named: str = "") -> None:
         place = target(self.sheet.keys, question, named)
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.leave(where, f"a rating that is no number: {short(value)}")
+        if isinstance(value, bool) or not isinstance(value, int | float) or not -_LARGEST < value < _LARGEST:
+            self.leave(where, f"no rating: {short(value)}")
         elif place is None:
             self.leave(where, f"a rating of which it is not told which of {len(self.sheet.keys)} outputs it is of")
         else:

@@ -137,7 +137,6 @@ def _predicted(record: Sheet, where: str, draft: _Prediction) -> None:
         if result.type == "textarea" and isinstance(given, list) and all(isinstance(one, str) and one for one in given):
             model = draft.model_version or _UNKNOWN.replace("annotator", "model")
             record.outputs.extend(GivenOutput(text, Origin.MODEL, model) for text in given)
-            record.keys.extend(f"{where}.result.{number}.{place}" for place in range(len(given)))
         else:
             record.leave(f"{where}.result.{number}", f"a model's {result.type or 'result'}")
 

@@ -33,7 +33,7 @@ _ROLES = {"human": "user", "gpt": "assistant", "bot": "assistant", "developer": 
 
 @dataclass(frozen=True)
 class Laid:
-    """A record's instruction, and its outputs with the keys by which answers name them."""
+    """A record's instruction, and its outputs; answers name the first of them by `keys`, others come without one."""
 
     held: NewInstruction
     keys: list[str]

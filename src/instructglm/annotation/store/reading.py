@@ -224,7 +224,7 @@ def _see_event(connection: Connection, number: int | None) -> None:
 
 def blocks(connection: Connection, query: Select[*tuple[Any, ...]]) -> Iterator[Any]:
     """The rows of a query, some thousand in memory at a time."""
-    for block in connection.execution_options(yield_per=_AT_ONCE).execute(query).partitions():
+    for block in connection.execute(query.execution_options(yield_per=_AT_ONCE)).partitions():
         yield from block
 
 
