@@ -32,7 +32,7 @@ class OutputRank(Record):
     """The place of an output among its siblings: 1 is best, equal ranks are ties."""
 
     output: int
-    rank: int = Field(ge=1)
+    rank: int = Field(ge=1, le=1_000_000)
 
 
 class Rejection(Record):
