@@ -151,10 +151,12 @@ class Answering:
 def fingerprint(entry: Entry, answer: GivenAnswer) -> str:
     """What tells an answer of a prompt from others of the same person: its content, its time and how long it took."""
     texts = [output.text for output in entry.outputs]
-    said = as_answer(answer.said, entry.outputs, range(len(texts))).model_dump(mode="json")
-    for name in ("edits", "ratings", "ranks", "rejected"):
+    said = answer.said.model_dump(mode="json")
+    for name in ("ratings", "ranks", "rejected"):
         for one in said[name]:
             one["output"] = None if one["output"] is None else texts[one["output"]]
+    for name in ("written", "edits"):
+        said[name] = [texts[place] for place in said[name]]
     return content_hash(said, answer.at_ms, answer.took_ms)
 
 

@@ -3,7 +3,7 @@
     {"instructglm": "annotations", "version": 1, "project": "law", "guidelines": [{"version": 1, "text": "..."}]}
     {"instruction": {...}, "outputs": [{...}, ...], "answers": [{...}, ...]}
 
-The first line may be missing: then the guidelines are not known. docs/formats.md has every field.
+The first line may be missing: then the guidelines are not known. docs/exchange.md has every field.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _Number = Annotated[int, Field(ge=1, le=_MANY)]
 
 
 class _Output(Record):
-    text: str
+    text: str = Field(min_length=1)
     origin: Origin
     person: _Name | None = None
     model: str = ""
@@ -123,7 +123,9 @@ def write(leaving: Leaving) -> Iterator[bytes]:
     guidelines = [one.model_dump() for one in leaving.guidelines]
     yield _spelled({"instructglm": _KIND, "version": VERSION, "project": leaving.project, "guidelines": guidelines})
     for entry in leaving.entries:
-        outputs = [_given({**one._asdict(), "origin": str(one.origin)}) for one in entry.outputs]
+        outputs = [
+            _given({**one._asdict(), "origin": str(one.origin), "model": one.model or None}) for one in entry.outputs
+        ]
         answers = [_given({**one._asdict(), **_said(one.said), "said": None}) for one in entry.answers]
         instruction = _given(entry.held.model_dump(mode="json", exclude_defaults=True))
         yield _spelled({"instruction": instruction, "outputs": outputs, "answers": answers})
