@@ -39,7 +39,7 @@ def folder(tmp_path, monkeypatch):
 
 def test_a_project_goes_out_under_pseudonyms_and_what_stays_is_counted(cli, folder) -> None:
     done = cli("annotate", "export", "law", "--format", "own")
-    assert (done.code, done.out) == (0, "wrote law-own.jsonl: 3 instructions, 14 outputs, 12 answers\n")
+    assert (done.code, done.out) == (0, "wrote law-own.jsonl: 3 instructions, 20 outputs, 12 answers\n")
     assert done.err.splitlines() == [
         "left out: 1 gold items",
         "left out: 8 judgements of withdrawn outputs",
