@@ -6,6 +6,7 @@ import pytest
 from exchanged import content, taken
 
 from instructglm.annotation.agreement import Judgements, agreement_of_project
+from instructglm.annotation.exchange import imported_rounds
 from instructglm.annotation.queue.progress import people_progress, round_progress
 from instructglm.annotation.store.people import add_person, list_people, sign_in
 from instructglm.annotation.store.projects import create_project
@@ -108,6 +109,7 @@ def test_people_of_a_file_cannot_sign_in_and_their_agreement_can_be_told(store, 
     )
     assert found.whole.num_items == 10
     (round,) = round_progress(store, project)
+    assert imported_rounds(store, project) == (1,)
     assert (round.is_open, round.num_items, round.num_done, round.num_waiting) == (False, 10, 20, 0)
     assert [(one.num_done, one.median_s) for one in people_progress(store, project)] == [(10, 4.288), (10, 4.288)]
 
@@ -140,6 +142,8 @@ NOT_HELD = {
     ],
     "predictions": [{"model_version": "m", "result": [result("choices", "topic", "text", choices=["cats"])]}],
     "drafts": [{"result": []}],
+    "completions": [{"id": 1}],
+    "meta": {},
 }
 
 
@@ -158,6 +162,7 @@ def test_what_the_store_has_no_place_for_is_named_with_its_place(store, project:
         "annotations.1: an answer that says nothing",
         "predictions.0.result.0: a model's choices",
         "drafts.0: a draft, which nobody has submitted",
+        "completions: [{'id': 1}]",
     ):
         assert f"tasks.json[0]: {line}" in told
     (entry,) = content(store, project)
@@ -218,6 +223,7 @@ def test_argillas_records_of_both_versions_are_understood(store, project: int, t
     told = [str(one) for one in done.leftovers]
     assert "tasks.json[0]: responses of u1.spans: 1 spans of a text" in told
     assert "tasks.json[0]: suggestions.fluent: a suggestion: 4" in told
+    assert "tasks.json[0]: vectors.v: a vector" in told
     assert "tasks.json[1]: responses of u3: a draft, which nobody has submitted" in told
 
 

@@ -5,8 +5,11 @@ import json
 import pytest
 from exchanged import content, full_project, sent, taken
 
+from instructglm.annotation.queue.adjudicate import open_case
 from instructglm.annotation.store import open_store
+from instructglm.annotation.store.people import add_person
 from instructglm.annotation.store.projects import create_project, read_guideline
+from instructglm.annotation.store.tables import Role
 from instructglm.annotation.store.verify import verify
 
 
@@ -53,3 +56,24 @@ def test_people_are_hidden_unless_asked_for(store, clock, other, tmp_path) -> No
     assert "王" not in text
     people = {answer["person"] for line in text.splitlines() for answer in json.loads(line).get("answers", ())}
     assert people == {"annotator-1", "annotator-2"}
+
+
+def test_two_answers_of_one_person_in_one_round_stand_in_two(store, tmp_path) -> None:
+    project = create_project(store, "law")
+    answer = {"person": " ", "round": 1, "comment": "a"}
+    line = {"instruction": {"instruction": "Why?"}, "answers": [answer, {**answer, "comment": "b"}, answer]}
+    (tmp_path / "law.jsonl").write_text(json.dumps(line) + "\n")
+    done = taken(store, project, tmp_path / "law.jsonl")
+    assert (done.num_answers, done.num_known_answers, done.rounds) == (2, 1, (1, 2))
+    assert done.people == {" ": "unknown annotator"}
+    assert [(one.round, one.said.comment) for one in content(store, project)[0].answers] == [(1, "a"), (2, "b")]
+
+
+def test_a_reviewer_can_decide_on_what_was_imported(store, clock, tmp_path, other) -> None:
+    project = full_project(store, clock)
+    sent(store, project, tmp_path / "law.jsonl", "own")
+    new = create_project(other, "law")
+    taken(other, new, tmp_path / "law.jsonl")
+    reviewer = add_person(other, "Rev", Role.REVIEWER)
+    case = open_case(other, reviewer, 1)
+    assert sorted(voice.round for voice in case.voices) == [1, 1, 2, 2]

@@ -11,5 +11,9 @@ from instructglm.annotation.exchange.exporting import Export, export
 from instructglm.annotation.exchange.format import Account, Format
 from instructglm.annotation.exchange.formats import FORMATS
 from instructglm.annotation.exchange.importing import Source, Taken, detect, import_rows
+from instructglm.annotation.exchange.rounds import imported_rounds
 
-__all__ = ["FORMATS", "Account", "Export", "Format", "Leftover", "Source", "Taken", "detect", "export", "import_rows"]
+__all__ = [
+    "FORMATS", "Account", "Export", "Format", "Leftover", "Source", "Taken", "detect", "export", "import_rows",
+    "imported_rounds",
+]  # fmt: skip

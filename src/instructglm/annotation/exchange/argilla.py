@@ -157,6 +157,8 @@ def _repeat(values: list[str]) -> bool:
 
 
 def _hear(sheet: Sheet, record: _Record, choices: set[str]) -> None:
+    for name in record.vectors:
+        sheet.leave(f"vectors.{name}", "a vector")
     for number, one in enumerate(record.suggested()):
         _suggested(sheet, f"suggestions.{one.question_name or number}", one, choices)
     for (user, status), values in record.by_user().items():

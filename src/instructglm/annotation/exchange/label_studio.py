@@ -14,7 +14,7 @@ from instructglm.annotation.exchange.format import Format, Rows
 from instructglm.annotation.exchange.hearing import Hearing, Sheet, settled
 from instructglm.annotation.exchange.label_studio_out import write
 from instructglm.annotation.exchange.layout import laid
-from instructglm.annotation.store.incoming import faults_of
+from instructglm.annotation.store.incoming import faults_of, short
 from instructglm.annotation.store.tables import Origin
 from instructglm.core.records import Fault
 
@@ -84,6 +84,8 @@ class _Task(_Lax):
     annotations: list[_Annotation] = Field(default_factory=list)
     predictions: list[_Prediction] = Field(default_factory=list)
     drafts: list[Any] = Field(default_factory=list)
+    completions: Any = None  # what annotations were called before version 1.0
+    meta: Any = None
 
     @field_validator("annotations", "predictions", "drafts", mode="before")
     @classmethod
@@ -126,6 +128,9 @@ def _read(place: str, value: Any) -> Sheet | list[Fault]:
         _heard(record, f"annotations.{number}", annotation)
     for number in range(len(task.drafts)):
         record.leave(f"drafts.{number}", "a draft, which nobody has submitted")
+    for name, found in (("completions", task.completions), ("meta", task.meta)):
+        if found:
+            record.leave(name, short(found))
     return record
 
 

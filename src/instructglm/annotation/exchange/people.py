@@ -13,6 +13,7 @@ from instructglm.annotation.store.tables import Event, Person, Role
 
 IMPORTED = "answers imported"
 """The kind of the events that tell who was made by an import."""
+_NAMELESS = "unknown annotator"
 _PSEUDONYM = re.compile(re.escape(PSEUDONYM) + r"([1-9]\d{0,17})")
 
 
@@ -51,7 +52,7 @@ class People:
     def id_of(self, name: str) -> int:
         """The id of somebody of the file, who is made where they are not known from an earlier import."""
         if name not in self._all:
-            wanted = self._free_name(name.strip())
+            wanted = self._free_name(name.strip() or _NAMELESS)
             self._all[name] = self._ids[wanted] = new_person(self._write, wanted, Role.ANNOTATOR, None, self._by)
             self.made[name] = wanted
         return self._all[name]

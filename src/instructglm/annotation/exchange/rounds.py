@@ -10,11 +10,12 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, insert, select
 
 from instructglm.annotation.exchange.entries import GivenAnswer
+from instructglm.annotation.exchange.people import IMPORTED
 from instructglm.annotation.queue.answers import Answer, NewText, annotation_rows
 from instructglm.annotation.queue.save import answer_hash
 from instructglm.annotation.store.chain import Change, head
-from instructglm.annotation.store.store import Write
-from instructglm.annotation.store.tables import Annotation, Assignment, Item, Round, State, Submission
+from instructglm.annotation.store.store import Store, Write
+from instructglm.annotation.store.tables import Annotation, Assignment, Event, Item, Round, State, Submission
 
 _AT_ONCE = 5_000  # rows a statement
 
@@ -37,6 +38,13 @@ class MadeRound(NamedTuple):
 
     id: int
     number: int
+
+
+def imported_rounds(store: Store, project: int) -> tuple[int, ...]:
+    """The numbers of the rounds that imports have made, as the log tells them."""
+    query = select(Event.body).where(Event.project == project, Event.kind == IMPORTED).order_by(Event.number)
+    with store.read() as connection:
+        return tuple(number for body in connection.scalars(query) for number in body.get("rounds", ()))
 
 
 def make_rounds(write: Write, project: int, numbers: Sequence[int]) -> dict[int, MadeRound]:
