@@ -74,5 +74,5 @@ def test_nothing_said_and_nobody_there_is_no_traceback(name: str, target, tmp_pa
     if name == "own":  # whose first line says what would follow
         assert taken(*target, tmp_path / "empty").num_instructions == 0
         return
-    with pytest.raises(DataError, match="empty: .*(holds no rows|the file is empty)"):
+    with pytest.raises(DataError, match=r"empty: .*(holds no rows|the file is empty)"):
         taken(*target, tmp_path / "empty")

@@ -103,10 +103,10 @@ class Answering:
         guidelines: Guidelines,
     ) -> NewAnswer | None:
         """The answer as it will be stored; None where it is there."""
-        print_ = fingerprint(one.entry, given)
-        key = _KEY + content_hash(one.key, given.round, print_)
+        mark = fingerprint(one.entry, given)
+        key = _KEY + content_hash(one.key, given.round, mark)
         known = self.people.known(given.person)
-        if any((person, key) in keys or (one.key, person, print_) in stored for person in known):
+        if any((person, key) in keys or (one.key, person, mark) in stored for person in known):
             return None
         person = self.people.id_of(given.person)
         keys.add((person, key))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
-from uuid import NAMESPACE_OID, UUID, uuid5
+from uuid import NAMESPACE_OID, uuid5
 
 from instructglm.annotation.exchange.entries import Entry, GivenAnswer, Said
 from instructglm.annotation.exchange.format import Leaving
@@ -21,7 +21,7 @@ _PEOPLE = uuid5(NAMESPACE_OID, "instructglm annotators")
 
 def user_id(name: str) -> str:
     """The UUID of somebody, the same in every export."""
-    return str(uuid5(UUID(str(_PEOPLE)), name))
+    return str(uuid5(_PEOPLE, name))
 
 
 def write(leaving: Leaving) -> Iterator[bytes]:
