@@ -142,7 +142,7 @@ def _differences(place: str, first: NewInstruction, held: NewInstruction) -> Ite
 def content_change(write: Write, project: int, person: int | None, prompts: Prompts) -> tuple[Change, dict[str, int]]:
     """The event that stores what is new, and the id of every prompt's instruction by its key."""
     change, held = Change("imported", project, person), prompts.by_key.values()
-    known = _known(write.connection, project)
+    known = known_prompts(write.connection, project)
     stored = _stored_outputs(write.connection, [known[prompt.key] for prompt in held if prompt.key in known])
     instruction_ids, output_ids = count(write.next_id(Instruction.id)), count(write.next_id(Output.id))
     for prompt in held:
@@ -178,7 +178,8 @@ def _columns(prompt: _Prompt) -> dict[str, Any]:
     }
 
 
-def _known(connection: Connection, project: int) -> dict[str, int]:
+def known_prompts(connection: Connection, project: int) -> dict[str, int]:
+    """The instructions of a project by their keys, those that were withdrawn too."""
     rows = connection.execute(select(Instruction.key, Instruction.id).where(Instruction.project == project))
     return {row.key: row.id for row in rows}
 
