@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from instructglm.report.visible import visible
+from instructglm.studio.when import when
 from instructglm.studio.words import LANGUAGE_COOKIE, LANGUAGES, chosen_language, language_of, words_in
 
 _A_YEAR_S = 365 * 24 * 3600
@@ -48,4 +49,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["visible"] = visible
+    environment.filters["when"] = when
     return environment
