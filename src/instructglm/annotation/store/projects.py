@@ -64,6 +64,18 @@ class ProjectInfo(Record):
     settings: Settings
 
 
+class GuidelineVersion(Record):
+    """One version of what annotators are told to do, since when it holds, and who wrote it.
+
+    `at_ms` are milliseconds since 1970, UTC; `author` is None where it came from the command line or Python.
+    """
+
+    version: int
+    text: str
+    at_ms: int
+    author: str | None
+
+
 def create_project(store: Store, name: str, settings: Settings | None = None, *, person: int | None = None) -> int:
     """Make a project and tell its id.
 
@@ -126,14 +138,6 @@ def list_projects(store: Store) -> tuple[ProjectInfo, ...]:
         return tuple(read_project(connection, project) for project in ids)
 
 
-class GuidelineVersion(Record):
-    """A version of a guideline: when it was written, by whom (None: from the command line or Python)."""
-
-    version: int
-    at_ms: int
-    author: str | None
-
-
 def add_guideline(
     store: Store, project: int, text: str, *, based_on: int | None = None, person: int | None = None
 ) -> int:
@@ -170,7 +174,7 @@ def read_guideline(store: Store, project: int, version: int | None = None) -> st
 def list_guidelines(store: Store, project: int) -> tuple[GuidelineVersion, ...]:
     """The versions of a project's guideline, the newest first."""
     query = (
-        select(Guideline.version, Event.at_ms, Person.name.label("author"))
+        select(Guideline.version, Guideline.text, Event.at_ms, Person.name.label("author"))
         .join(Event, Event.number == Guideline.event)
         .outerjoin(Person, Person.id == Event.person)
         .where(Guideline.project == project)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -10,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from instructglm.report.visible import visible
-from instructglm.studio.when import when
 from instructglm.studio.words import LANGUAGE_COOKIE, LANGUAGES, chosen_language, language_of, words_in
 
 _A_YEAR_S = 365 * 24 * 3600
@@ -48,6 +48,14 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["visible"] = visible
-    environment.filters["when"] = when
+    environment.filters |= {"visible": visible, "instant": instant}
     return environment
+
+
+def instant(at_ms: int) -> str:
+    """A time as pages tell it.
+
+    >>> instant(0)
+    '1970-01-01 00:00 UTC'
+    """
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
