@@ -57,6 +57,15 @@ def test_invitations_that_nobody_can_follow_are_not_told(store, clock) -> None:
     assert open_invitations(store) == ()
 
 
+def test_who_is_no_admin_any_more_lets_nobody_in(store) -> None:
+    ann = add_person(store, "Ann", Role.ADMIN, PASSWORD)
+    token = invite(store, Role.ADMIN, by=ann)
+    change_role(store, ann, Role.ANNOTATOR)
+    assert open_invitations(store) == ()
+    with pytest.raises(DataError, match="is no admin now"):
+        accept_invitation(store, token, "Ann again", PASSWORD)
+
+
 def test_a_reset_gives_another_password_once_and_signs_out(store) -> None:
     ann, bo = add_person(store, "Ann", Role.ADMIN, PASSWORD), add_person(store, "Bo", Role.ANNOTATOR, PASSWORD)
     session = start_session(store, bo)

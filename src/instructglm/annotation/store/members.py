@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from instructglm.annotation.store.people import end_invitation
 from instructglm.annotation.store.store import Store
@@ -65,6 +65,7 @@ def open_invitations(store: Store) -> tuple[OpenInvitation, ...]:
         .outerjoin(sender, sender.c.id == Invitation.invited_by)
         .outerjoin(whose, whose.c.id == Invitation.person)
         .where(Invitation.used_ms.is_(None), sender.c.removed_ms.is_(None), whose.c.removed_ms.is_(None))
+        .where(or_(sender.c.id.is_(None), sender.c.role == Role.ADMIN))
         .order_by(Invitation.id.desc())
     )
     with store.read() as connection:

@@ -213,7 +213,7 @@ def accept_invitation(store: Store, token: str, name: str, password: str) -> int
     """Make the person whom a token lets in, and tell their id.
 
     Raises:
-        DataError: the token is unknown, used, revoked or too old, who invited was removed; or the name or the
+        DataError: the token is unknown, used, revoked or too old, who invited is no admin now; or the name or the
             password will not do.
     """
     hashed = hash_password(password)
@@ -243,15 +243,20 @@ def end_invitation(write: Write, invitation: int, by: int | None) -> None:
 
 
 def open_token(write: Write, token: str, kind: ColumnElement[bool]) -> Row[int, str, int | None, int | None]:
-    """The open invitation of a token and of this kind, whose sender is still there.
+    """The open invitation of a token and of this kind, whose sender is still an admin.
 
     Raises:
         DataError: there is none.
     """
     found = _open_invitation(write, Invitation.token_hash == token_hash(token), kind)
-    if found.invited_by is not None and read_person(write.connection, found.invited_by).is_removed:
-        raise DataError("who sent this invitation was removed", hint="Ask somebody else for a new one.")
+    if found.invited_by is not None and not _may_invite(read_person(write.connection, found.invited_by)):
+        raise DataError("who sent this invitation was removed, or is no admin now", hint="Ask an admin for a new one.")
     return found
+
+
+def _may_invite(sender: PersonInfo) -> bool:
+    """Whoever is an admin no more lets nobody in either, themselves as another admin least of all."""
+    return sender.role == Role.ADMIN and not sender.is_removed
 
 
 def _open_invitation(write: Write, *which: ColumnElement[bool]) -> Row[int, str, int | None, int | None]:
