@@ -13,7 +13,7 @@ from instructglm.annotation.store.tables import Role
 from instructglm.studio.guard import Guarded
 from instructglm.studio.routes import ROUTERS
 
-PUBLIC = {("GET", "/sign-in"), ("POST", "/sign-in"), ("GET", "/join"), ("POST", "/join")}
+PUBLIC = {(method, path) for path in ("/sign-in", "/join", "/reset") for method in ("GET", "POST")}
 RISING = (None, Role.ANNOTATOR, Role.REVIEWER, Role.ADMIN)
 
 

@@ -13,10 +13,12 @@ from instructglm import __version__
 from instructglm.annotation.store import Store
 from instructglm.core.records import Record
 from instructglm.studio.attempts import Attempts
+from instructglm.studio.checking import LogChecks
 from instructglm.studio.errors import add_handlers
 from instructglm.studio.headers import Headers
 from instructglm.studio.routes import ROUTERS
 from instructglm.studio.standings import Standings
+from instructglm.studio.uploads import Uploads
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "[::1]")
 
@@ -48,6 +50,7 @@ def create_app(store: Store, options: Options | None = None) -> FastAPI:
     )
     app.state.store, app.state.options, app.state.attempts = store, options, Attempts()
     app.state.standings = Standings(store)
+    app.state.uploads, app.state.log_checks = Uploads(), LogChecks(store)
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=str(resources.files(__package__) / "static")), name="static")

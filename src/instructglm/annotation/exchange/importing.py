@@ -52,7 +52,7 @@ class Taken(Imported):
 
 
 @dataclass
-class _Found:
+class Found:
     """All that stands in the files."""
 
     prompts: Prompts = field(default_factory=Prompts)
@@ -89,7 +89,7 @@ def import_rows(
             "refuse". Nothing was stored.
         ConfigError: a source names a format that is none.
     """
-    found = _read(sources)
+    found = read_sources(sources)
     if found.faults and faulty == "refuse":
         raise refusal(found.faults)
     with store.write() as write:
@@ -115,8 +115,9 @@ def import_rows(
     )
 
 
-def _read(sources: Iterable[Source]) -> _Found:
-    found = _Found()
+def read_sources(sources: Iterable[Source]) -> Found:
+    """Read files whole, and store nothing."""
+    found = Found()
     for source in sources:
         rows = iter(source.rows)
         head = list(islice(rows, _LOOKED_AT))
@@ -129,7 +130,7 @@ def _read(sources: Iterable[Source]) -> _Found:
     return found
 
 
-def _take(found: _Found, one: Read, guidelines: dict[int, str]) -> None:
+def _take(found: Found, one: Read, guidelines: dict[int, str]) -> None:
     if isinstance(one, Fault):
         found.faults.append(one)
     elif isinstance(one, Leftover):

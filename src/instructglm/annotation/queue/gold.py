@@ -116,6 +116,14 @@ def _has_output(connection: Connection, answer: Gold) -> bool:
     return connection.scalar(query) is not None
 
 
+def gold_of(store: Store, instruction: int) -> tuple[Gold, ...]:
+    """The known answers of an instruction that hold: of several to one question the last."""
+    columns = [getattr(GoldAnswer, name) for name in Gold.model_fields]
+    query = select(*columns).where(GoldAnswer.instruction == instruction, _is_newest()).order_by(GoldAnswer.id)
+    with store.read() as connection:
+        return tuple(Gold.model_validate(dict(row)) for row in connection.execute(query).mappings())
+
+
 def is_gold(instruction: Any) -> Any:
     """Whether an instruction has a known answer."""
     return exists().where(GoldAnswer.instruction == instruction)

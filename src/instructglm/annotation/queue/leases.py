@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
 
 from instructglm.annotation.queue.places import move
 from instructglm.annotation.store.chain import Change, record
-from instructglm.annotation.store.people import read_person
+from instructglm.annotation.store.people import read_person, see_admin_stays
 from instructglm.annotation.store.store import Store, Write
 from instructglm.annotation.store.tables import IS_LEASED, Assignment, Person, Round, State
 from instructglm.core.errors import DataError
@@ -84,13 +84,22 @@ def remove_person(store: Store, person: int, *, by: int | None = None) -> None:
     """Let somebody in no more: their leases are given back, their work stays.
 
     Raises:
-        DataError: there is nobody of this id.
+        DataError: there is nobody of this id, or they are the last admin and somebody (`by`) asks from the pages.
     """
     with store.write() as write:
         read_person(write.connection, person)
+        if by is not None:
+            see_admin_stays(write.connection, person)
         query = select(*Assignment.__table__.columns).where(Assignment.person == person, IS_LEASED)
         held = write.connection.execute(query).all()
         for lease in held:
             move(write, lease, State.RETURNED)
         write.connection.execute(update(Person).where(Person.id == person).values(removed_ms=write.now_ms))
         record(write, Change("person removed", None, by, {"person": person, "leases returned": len(held)}))
+
+
+def leases_held(store: Store) -> dict[int, int]:
+    """How many items each person holds now, in all projects, by the person's id; who holds none is left out."""
+    query = select(Assignment.person, func.count().label("n")).where(IS_LEASED).group_by(Assignment.person)
+    with store.read() as connection:
+        return {row.person: row.n for row in connection.execute(query)}

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Iterator, Sequence
-from math import ceil, inf
+from collections.abc import Collection, Sequence
+from math import inf
 from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
 from instructglm.annotation.queue import places
+from instructglm.annotation.queue.candidates import candidates, candidates_query, mixed, share_of
 from instructglm.annotation.queue.claim import open_round_of
-from instructglm.annotation.queue.gold import is_gold
-from instructglm.annotation.queue.tasks import instruction_in_use
 from instructglm.annotation.store.chain import Change, head, record
 from instructglm.annotation.store.projects import ProjectInfo, read_project
 from instructglm.annotation.store.store import Store, Write
 from instructglm.annotation.store.tables import Instruction, Item, Round
 from instructglm.core.errors import DataError
-from instructglm.core.ids import unit_interval
 from instructglm.core.records import Record
 
 _AT_ONCE = 5_000  # rows a statement
@@ -32,6 +29,15 @@ class RoundInfo(Record):
     blind: bool
     delay_ms: int
     is_open: bool
+
+
+class RoundPlan(Record):
+    """What opening a round would do: `num_places` are its items times their annotators, `closes` ends another round."""
+
+    number: int
+    num_items: int
+    num_places: int
+    closes: int | None
 
 
 def open_round(
@@ -64,10 +70,7 @@ def open_round(
     _see_shape(share, annotators, delay_s)
     with store.write() as write:
         info = read_project(write.connection, project)
-        number = 1 + (write.connection.scalar(select(func.max(Round.number)).where(Round.project == project)) or 0)
-        chosen = _choose(_candidates(write.connection, project, instructions), share, number)
-        if not chosen:
-            raise DataError("there is no item for this round", hint="Import instructions, or choose other ones.")
+        number, chosen = _next_round(write.connection, project, instructions, share)
         closed = _close(write, project)
         values = {"number": number, "blind": blind, "delay_ms": round(delay_s * 1000), "is_open": True}
         made = {"id": write.next_id(Round.id), **values}
@@ -77,6 +80,40 @@ def open_round(
         body = {"number": number, "blind": blind, "delay_ms": made["delay_ms"], "items": len(chosen), "share": share}
         record(write, Change("round opened", project, person, body | {"annotators": annotators, "closed": closed}))
     return RoundInfo.model_validate(made)
+
+
+def plan_round(
+    store: Store,
+    project: int,
+    *,
+    instructions: Collection[int] | None = None,
+    share: float = 1.0,
+    annotators: int | None = None,
+) -> RoundPlan:
+    """What `open_round` would do now, with the same arguments; nothing is stored.
+
+    Raises:
+        DataError: it would refuse.
+    """
+    _see_shape(share, annotators, delay_s=0)
+    with store.read() as connection:
+        info = read_project(connection, project)
+        number, chosen = _next_round(connection, project, instructions, share)
+        current = open_round_of(connection, project)
+    places = sum(annotators or info.settings.annotators_for(one.domain) for one in chosen)
+    closes = None if current is None else int(current.number)
+    return RoundPlan(number=number, num_items=len(chosen), num_places=places, closes=closes)
+
+
+def _next_round(
+    connection: Connection, project: int, instructions: Collection[int] | None, share: float
+) -> tuple[int, list[Any]]:
+    """The number of the round that comes, and its items."""
+    number = 1 + (connection.scalar(select(func.max(Round.number)).where(Round.project == project)) or 0)
+    chosen = share_of(candidates(connection, project, instructions), share, number)
+    if not chosen:
+        raise DataError("there is no item for this round", hint="Import instructions, or choose other ones.")
+    return number, chosen
 
 
 def _see_shape(share: float, annotators: int | None, delay_s: float) -> None:
@@ -116,13 +153,24 @@ def add_new_instructions(store: Store, project: int, *, person: int | None = Non
     """
     with store.write() as write:
         info, round = read_project(write.connection, project), _open_round(write.connection, project)
-        queued = set(write.connection.scalars(select(Item.instruction).where(Item.round == round.id)))
-        since = [one for one in _candidates(write.connection, project, None) if one.event > round.seen_event]
-        new = [one for one in since if one.id not in queued]
+        new = _new_instructions(write.connection, project, round)
         end = write.connection.scalar(select(func.max(Item.position)).where(Item.round == round.id)) or 0
         _queue(write, info, round.id, new, round.annotators, first_position=end + 1)
         record(write, Change("items added", project, person, {"round": round.number, "items": len(new)}))
     return len(new)
+
+
+def count_new_instructions(store: Store, project: int) -> int:
+    """How many instructions `add_new_instructions` would add now; 0 where no round is open."""
+    with store.read() as connection:
+        round = open_round_of(connection, project)
+        return 0 if round is None else len(_new_instructions(connection, project, round))
+
+
+def _new_instructions(connection: Connection, project: int, round: Any) -> list[Any]:
+    queued = select(Item.instruction).where(Item.round == round.id, Item.instruction == Instruction.id)
+    query = candidates_query(project).where(Instruction.event > round.seen_event, ~queued.exists())
+    return list(connection.execute(query).all())
 
 
 def need_more(
@@ -157,27 +205,6 @@ def _open_round(connection: Connection, project: int) -> Any:
     return found
 
 
-def _candidates(connection: Connection, project: int, instructions: Collection[int] | None) -> list[Any]:
-    query = select(Instruction.id, Instruction.key, Instruction.domain, Instruction.event).where(
-        Instruction.project == project, instruction_in_use(Instruction.id), ~is_gold(Instruction.id)
-    )
-    rows = connection.execute(query.order_by(Instruction.id)).all()
-    if instructions is None:
-        return list(rows)
-    if unfit := set(instructions) - {row.id for row in rows}:
-        named = ", ".join(map(str, sorted(unfit)))
-        raise DataError(f"instruction {named}: gold, withdrawn, or not of this project", hint="Choose other ones.")
-    wanted = set(instructions)
-    return [row for row in rows if row.id in wanted]
-
-
-def _choose(candidates: Sequence[Any], share: float, number: int) -> list[Any]:
-    if share == 1.0:
-        return list(candidates)
-    drawn = sorted(candidates, key=lambda one: unit_interval("share of a round", number, one.key))
-    return drawn[: ceil(share * len(candidates))]
-
-
 def _queue(
     write: Write, info: ProjectInfo, round: int, chosen: Sequence[Any], annotators: int | None, first_position: int
 ) -> None:
@@ -189,19 +216,7 @@ def _queue(
             "needed": annotators or info.settings.annotators_for(one.domain),
             "taken": 0,
         }
-        for position, one in enumerate(_mixed(round, chosen), start=first_position)
+        for position, one in enumerate(mixed(round, chosen), start=first_position)
     ]
     for start in range(0, len(rows), _AT_ONCE):
         write.connection.execute(insert(Item), rows[start : start + _AT_ONCE])
-
-
-def _mixed(round: int, chosen: Sequence[Any]) -> Iterator[Any]:
-    """Items in random order, with every domain spread evenly over the whole of it."""
-    domains = defaultdict(list)
-    for one in chosen:
-        domains[one.domain].append((unit_interval("order of items", round, one.key), one.id, one))
-    places = []
-    for members in domains.values():
-        ordered = enumerate(sorted(members, key=lambda member: member[:2]))
-        places += [((place + draw) / len(members), number, one) for place, (draw, number, one) in ordered]
-    return (one for _, _, one in sorted(places, key=lambda place: place[:2]))

@@ -13,6 +13,7 @@ tables, and which assignment is gold, is not compared with it.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -21,6 +22,7 @@ from sqlalchemy import Connection, RowMapping, insert, select
 
 from instructglm.annotation.store.store import Store, Write
 from instructglm.annotation.store.tables import LOGGED, Event, Logged
+from instructglm.core.errors import DataError
 from instructglm.core.ids import canonical_json
 
 START = "0" * 64  # what the first event follows
@@ -38,6 +40,17 @@ class Head(NamedTuple):
     def spelled(self) -> str:
         """As it is shown and noted down."""
         return f"{self.number}:{self.hash}"
+
+
+def read_head(text: str) -> Head:
+    """A head as it was noted down; when its event happened is not told by it.
+
+    Raises:
+        DataError: it is none.
+    """
+    if (match := re.fullmatch(r"([0-9]{1,18}):([0-9a-f]{64})", text.strip())) is None:
+        raise DataError(f"found {text!r}; expected NUMBER:HASH", hint="`annotate status` prints it.")
+    return Head(int(match[1]), match[2], 0)
 
 
 @dataclass

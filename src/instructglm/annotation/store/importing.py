@@ -159,7 +159,7 @@ def _differences(place: str, first: NewInstruction, held: NewInstruction) -> Ite
 def content_change(write: Write, project: int, person: int | None, prompts: Prompts) -> tuple[Change, dict[str, int]]:
     """The event that stores what is new, and the id of every prompt's instruction by its key."""
     change, held = Change("imported", project, person), prompts.by_key.values()
-    known = _known(write.connection, project, list(prompts.by_key))
+    known = known_prompts(write.connection, project, list(prompts.by_key))
     stored = _stored_outputs(write.connection, [known[prompt.key] for prompt in held if prompt.key in known])
     instruction_ids, output_ids = count(write.next_id(Instruction.id)), count(write.next_id(Output.id))
     for prompt in held:
@@ -195,8 +195,8 @@ def _columns(prompt: _Prompt) -> dict[str, Any]:
     }
 
 
-def _known(connection: Connection, project: int, keys: Sequence[str]) -> dict[str, int]:
-    """The ids of instructions by key; of few keys those alone are looked up, else all of the project."""
+def known_prompts(connection: Connection, project: int, keys: Sequence[str]) -> dict[str, int]:
+    """The ids of instructions by key, withdrawn ones too; of few keys those alone are looked up, else all."""
     query = select(Instruction.key, Instruction.id).where(Instruction.project == project)
     few = query.where(Instruction.key.in_(keys)) if len(keys) <= _AT_ONCE else query
     return {row.key: row.id for row in connection.execute(few)}

@@ -43,7 +43,7 @@ def add_person(store: Store, name: str, role: Role, password: str | None = None,
     Raises:
         DataError: the name is taken or empty, or the password too short or long.
     """
-    hashed = None if password is None else _hash(password)
+    hashed = None if password is None else hash_password(password)
     with store.write() as write:
         return new_person(write, name, role, hashed, by)
 
@@ -66,10 +66,12 @@ def change_role(store: Store, person: int, role: Role, *, by: int | None = None)
     """Let a person do more or less from now on.
 
     Raises:
-        DataError: there is nobody of this id.
+        DataError: there is nobody of this id, or they are the last admin and somebody (`by`) asks from the pages.
     """
     with store.write() as write:
         read_person(write.connection, person)
+        if by is not None and role != Role.ADMIN:
+            see_admin_stays(write.connection, person)
         write.connection.execute(update(Person).where(Person.id == person).values(role=role))
         record(write, Change("role changed", None, by, {"person": person, "role": role}))
 
@@ -80,12 +82,30 @@ def set_password(store: Store, person: int, password: str, *, by: int | None = N
     Raises:
         DataError: there is nobody of this id, or the password is too short or long.
     """
-    hashed = _hash(password)
+    hashed = hash_password(password)
     with store.write() as write:
         read_person(write.connection, person)
-        write.connection.execute(update(Person).where(Person.id == person).values(password_hash=hashed))
-        write.connection.execute(delete(Session).where(Session.person == person))
-        record(write, Change("password set", None, by, {"person": person}))
+        put_password(write, person, hashed, by)
+
+
+def put_password(write: Write, person: int, hashed: str, by: int | None) -> None:
+    """Store a password's hash, and sign out whoever is signed in as this person, within a transaction."""
+    write.connection.execute(update(Person).where(Person.id == person).values(password_hash=hashed))
+    write.connection.execute(delete(Session).where(Session.person == person))
+    record(write, Change("password set", None, by, {"person": person}))
+
+
+def see_admin_stays(connection: Connection, person: int) -> None:
+    """See that somebody else can manage everything: else nobody could let anybody in any more.
+
+    Raises:
+        DataError: this person is the last admin who can sign in.
+    """
+    admins = select(Person.id).where(
+        Person.role == Role.ADMIN, Person.removed_ms.is_(None), Person.password_hash.is_not(None)
+    )
+    if set(connection.scalars(admins)) == {person}:
+        raise DataError("the last admin has to stay one", hint="Make somebody else an admin first.")
 
 
 def read_person(connection: Connection, person: int) -> PersonInfo:
@@ -135,7 +155,12 @@ def sign_in(store: Store, name: str, password: str) -> PersonInfo | None:
     return found if found and hashed and not found.is_removed else None
 
 
-def _hash(password: str) -> str:
+def hash_password(password: str) -> str:
+    """What is stored of a password.
+
+    Raises:
+        DataError: it is too short or long, or no text.
+    """
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise DataError(
             f"a password of {len(password)} characters; expected {SHORTEST_PASSWORD} to {LONGEST_PASSWORD}",
@@ -188,14 +213,12 @@ def accept_invitation(store: Store, token: str, name: str, password: str) -> int
     """Make the person whom a token lets in, and tell their id.
 
     Raises:
-        DataError: the token is unknown, used, revoked or too old, who invited was removed; or the name or the
+        DataError: the token is unknown, used, revoked or too old, who invited is no admin now; or the name or the
             password will not do.
     """
-    hashed = _hash(password)
+    hashed = hash_password(password)
     with store.write() as write:
-        found = _invitation(write, token)
-        if found.invited_by is not None and read_person(write.connection, found.invited_by).is_removed:
-            raise DataError("who sent this invitation was removed", hint="Ask somebody else for a new one.")
+        found = open_token(write, token, Invitation.person.is_(None))
         person = new_person(write, name, Role(found.role), hashed, found.invited_by)
         used = update(Invitation).where(Invitation.id == found.id).values(used_ms=write.now_ms, person=person)
         write.connection.execute(used)
@@ -209,18 +232,36 @@ def revoke_invitation(store: Store, token: str, *, by: int | None = None) -> Non
         DataError: the token is unknown, used, revoked or too old.
     """
     with store.write() as write:
-        found = _invitation(write, token)
-        revoked = update(Invitation).where(Invitation.id == found.id).values(expires_ms=write.now_ms)
-        write.connection.execute(revoked)
-        record(write, Change("invitation revoked", None, by, {"invitation": found.id}))
+        end_invitation(write, _open_invitation(write, Invitation.token_hash == token_hash(token)).id, by)
 
 
-def _invitation(write: Write, token: str) -> Row[int, str, int | None]:
-    query = select(Invitation.id, Invitation.role, Invitation.invited_by).where(
-        Invitation.token_hash == token_hash(token),
-        Invitation.used_ms.is_(None),
-        Invitation.expires_ms > write.now_ms,
-    )
+def end_invitation(write: Write, invitation: int, by: int | None) -> None:
+    """Let an open invitation end now, within a transaction."""
+    ended = update(Invitation).where(Invitation.id == invitation).values(expires_ms=write.now_ms)
+    write.connection.execute(ended)
+    record(write, Change("invitation revoked", None, by, {"invitation": invitation}))
+
+
+def open_token(write: Write, token: str, kind: ColumnElement[bool]) -> Row[int, str, int | None, int | None]:
+    """The open invitation of a token and of this kind, whose sender is still an admin.
+
+    Raises:
+        DataError: there is none.
+    """
+    found = _open_invitation(write, Invitation.token_hash == token_hash(token), kind)
+    if found.invited_by is not None and not _may_invite(read_person(write.connection, found.invited_by)):
+        raise DataError("who sent this invitation was removed, or is no admin now", hint="Ask an admin for a new one.")
+    return found
+
+
+def _may_invite(sender: PersonInfo) -> bool:
+    """Whoever is an admin no more lets nobody in either, themselves as another admin least of all."""
+    return sender.role == Role.ADMIN and not sender.is_removed
+
+
+def _open_invitation(write: Write, *which: ColumnElement[bool]) -> Row[int, str, int | None, int | None]:
+    columns = (Invitation.id, Invitation.role, Invitation.invited_by, Invitation.person)
+    query = select(*columns).where(*which, Invitation.used_ms.is_(None), Invitation.expires_ms > write.now_ms)
     found = write.connection.execute(query).first()
     if found is None:
         raise DataError("this invitation is unknown, used or too old", hint="Ask for a new one.")

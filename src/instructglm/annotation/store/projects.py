@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from instructglm.annotation.store.chain import Change, record
 from instructglm.annotation.store.store import Store, Write
-from instructglm.annotation.store.tables import Event, Guideline, Project
+from instructglm.annotation.store.tables import Event, Guideline, Person, Project
 from instructglm.core.errors import DataError
 from instructglm.core.records import Record
 
@@ -86,11 +86,15 @@ class ProjectInfo(Record):
 
 
 class GuidelineVersion(Record):
-    """One version of what annotators are told to do, and since when it holds (milliseconds since 1970, UTC)."""
+    """One version of what annotators are told to do, since when it holds, and who wrote it.
+
+    `at_ms` are milliseconds since 1970, UTC; `author` is None where it came from the command line or Python.
+    """
 
     version: int
     text: str
     at_ms: int
+    author: str | None
 
 
 def create_project(store: Store, name: str, settings: Settings | None = None, *, person: int | None = None) -> int:
@@ -101,8 +105,7 @@ def create_project(store: Store, name: str, settings: Settings | None = None, *,
     """
     settings = settings or Settings()
     with store.write() as write:
-        if write.connection.scalar(select(Project.id).where(Project.name == name)):
-            raise DataError(f"there is already a project named {name!r}", hint="Choose another name.")
+        _see_name(write.connection, name)
         project, held = write.next_id(Project.id), settings.model_dump(mode="json")
         write.connection.execute(insert(Project), {"id": project, "name": name, "settings": held})
         record(write, Change("project created", project, person, {"name": name, "settings": held}))
@@ -132,6 +135,25 @@ def _hold_settings(write: Write, project: int, settings: Settings, person: int |
     record(write, Change("settings changed", project, person, {"settings": held}))
 
 
+def rename_project(store: Store, project: int, name: str, *, person: int | None = None) -> None:
+    """Give a project another name.
+
+    Raises:
+        DataError: there is no such project, or another of this name.
+    """
+    with store.write() as write:
+        if read_project(write.connection, project).name == name:
+            return
+        _see_name(write.connection, name)
+        write.connection.execute(update(Project).where(Project.id == project).values(name=name))
+        record(write, Change("project renamed", project, person, {"name": name}))
+
+
+def _see_name(connection: Connection, name: str) -> None:
+    if connection.scalar(select(Project.id).where(Project.name == name)):
+        raise DataError(f"there is already a project named {name!r}", hint="Choose another name.")
+
+
 def read_project(connection: Connection, project: int) -> ProjectInfo:
     """A project by its id.
 
@@ -151,15 +173,25 @@ def list_projects(store: Store) -> tuple[ProjectInfo, ...]:
         return tuple(read_project(connection, project) for project in ids)
 
 
-def add_guideline(store: Store, project: int, text: str, *, person: int | None = None) -> int:
-    """Store the next version of a project's guideline and tell its number; what is annotated from now on names it."""
+def add_guideline(
+    store: Store, project: int, text: str, *, based_on: int | None = None, person: int | None = None
+) -> int:
+    """Store the next version of a project's guideline and tell its number; what is annotated from now on names it.
+
+    Raises:
+        DataError: there is no such project, or a version newer than the one that the writer saw (`based_on`; 0:
+            there was none; None: whatever there is).
+    """
     with store.write() as write:
         read_project(write.connection, project)
-        version = (latest_guideline(write.connection, project) or 0) + 1
-        change = Change("guideline added", project, person, {"version": version})
-        change.add(Guideline, id=write.next_id(Guideline.id), project=project, version=version, text=text)
+        latest = latest_guideline(write.connection, project) or 0
+        if based_on is not None and based_on != latest:
+            hint = "Nothing was stored. Read that one, and put your changes into it."
+            raise DataError(f"somebody stored version {latest} meanwhile; yours is of version {based_on}", hint=hint)
+        change = Change("guideline added", project, person, {"version": latest + 1})
+        change.add(Guideline, id=write.next_id(Guideline.id), project=project, version=latest + 1, text=text)
         record(write, change)
-    return version
+    return latest + 1
 
 
 def latest_guideline(connection: Connection, project: int) -> int | None:
@@ -175,8 +207,13 @@ def read_guideline(store: Store, project: int, version: int | None = None) -> st
 
 
 def list_guidelines(store: Store, project: int) -> tuple[GuidelineVersion, ...]:
-    """All versions, the latest first."""
-    query = select(Guideline.version, Guideline.text, Event.at_ms).join(Event, Event.number == Guideline.event)
+    """The versions of a project's guideline, the newest first."""
+    query = (
+        select(Guideline.version, Guideline.text, Event.at_ms, Person.name.label("author"))
+        .join(Event, Event.number == Guideline.event)
+        .outerjoin(Person, Person.id == Event.person)
+        .where(Guideline.project == project)
+        .order_by(Guideline.version.desc())
+    )
     with store.read() as connection:
-        rows = connection.execute(query.where(Guideline.project == project).order_by(Guideline.version.desc()))
-        return tuple(GuidelineVersion.model_validate(dict(row._mapping)) for row in rows)
+        return tuple(GuidelineVersion.model_validate(dict(row)) for row in connection.execute(query).mappings())

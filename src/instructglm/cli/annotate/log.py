@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -43,11 +42,10 @@ def verify(
 
 
 def _noted(kept: str | None) -> Head | None:
-    from instructglm.annotation.store.chain import Head
+    from instructglm.annotation.store.chain import read_head
     from instructglm.core.errors import DataError
 
-    if kept is None:
-        return None
-    if (match := re.fullmatch(r"(\d+):([0-9a-f]{64})", kept.strip())) is None:
-        raise DataError(f"--head: found {kept!r}; expected NUMBER:HASH", hint="`annotate status` prints it.")
-    return Head(int(match[1]), match[2], 0)
+    try:
+        return None if kept is None else read_head(kept)
+    except DataError as error:
+        raise DataError(*(f"--head: {fault}" for fault in error.faults), hint=error.hint) from error

@@ -26,6 +26,9 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
+// On a telephone the links of a project are a strip: the page that is open shall be seen in it.
+document.querySelector(".top nav [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+
 for (const button of document.querySelectorAll("button[data-copy]")) {
   button.addEventListener("click", async () => {
     const field = document.getElementById(button.dataset.copy);

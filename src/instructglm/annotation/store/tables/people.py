@@ -41,7 +41,11 @@ class Session(Base):
 
 
 class Invitation(Base):
-    """A link that makes one person. The token itself is nowhere: only its hash."""
+    """A link that makes one person. The token itself is nowhere: only its hash.
+
+    `person` is whom it made. One that has a person and is not used gives that
+    person another password instead.
+    """
 
     __tablename__ = "invitations"
 
