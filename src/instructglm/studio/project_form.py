@@ -88,7 +88,7 @@ def read_settings(fields: Fields, before: Settings) -> tuple[str, Settings]:
         "lease_s": fields.number("lease", 0.5, LONGEST_LEASE_MIN) * 60,
         "gold_share": fields.number("gold", 0, 100) / 100,
     }
-    return name, before if fields.faults else Settings.model_validate(values)
+    return name, before if fields.faults else Settings.model_validate({**before.model_dump(), **values})
 
 
 def _domains(fields: Fields, form: ProjectForm) -> dict[str, int]:

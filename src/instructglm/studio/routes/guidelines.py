@@ -11,11 +11,12 @@ from starlette.responses import RedirectResponse, Response
 
 from instructglm.annotation.store import Store
 from instructglm.annotation.store.projects import ProjectInfo, add_guideline, list_guidelines, read_guideline
+from instructglm.annotation.store.tables.base import LARGEST_ID
 from instructglm.core.errors import DataError
 from instructglm.studio.fields import Asked, Sent
 from instructglm.studio.guard import ForAdmins, Me, Opened
 from instructglm.studio.pages import render
-from instructglm.studio.routes.home import LARGEST_ID, ProjectId, project_of
+from instructglm.studio.routes.home import ProjectId, project_of
 
 router = APIRouter(route_class=ForAdmins)
 

@@ -15,12 +15,13 @@ from instructglm.annotation.queue.rounds import need_more
 from instructglm.annotation.store import Store
 from instructglm.annotation.store.browsing import Facets, Search, Standing, facets, find_instructions
 from instructglm.annotation.store.one_instruction import SeenInstruction, see_instruction
+from instructglm.annotation.store.tables.base import LARGEST_ID
 from instructglm.annotation.store.withdrawing import withdraw_instructions, withdraw_outputs
 from instructglm.core.errors import DataError
 from instructglm.studio.fields import Asked, Fields, Sent
 from instructglm.studio.guard import ForAdmins, Me, Opened
 from instructglm.studio.pages import render
-from instructglm.studio.routes.home import LARGEST_ID, ProjectId, project_of
+from instructglm.studio.routes.home import ProjectId, project_of
 
 router = APIRouter(route_class=ForAdmins)
 

@@ -10,12 +10,12 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from instructglm.annotation.store import Store
 from instructglm.annotation.store.chain import head, read_head
 from instructglm.annotation.store.events import EventInfo, newest_events
+from instructglm.annotation.store.tables.base import LARGEST_ID
 from instructglm.core.errors import DataError
 from instructglm.studio.checking import LogChecks
 from instructglm.studio.fields import Asked, Sent
 from instructglm.studio.guard import ForAdmins, Opened
 from instructglm.studio.pages import render
-from instructglm.studio.routes.home import LARGEST_ID
 from instructglm.studio.words import Words, language_of, words_in
 
 router = APIRouter(route_class=ForAdmins)

@@ -13,10 +13,10 @@ from instructglm.annotation.store.members import Member, list_members, open_invi
 from instructglm.annotation.store.people import change_role, invite
 from instructglm.annotation.store.resets import offer_reset
 from instructglm.annotation.store.tables import Role
+from instructglm.annotation.store.tables.base import LARGEST_ID
 from instructglm.core.errors import DataError
 from instructglm.studio.guard import ForAdmins, Me, Opened
 from instructglm.studio.pages import render
-from instructglm.studio.routes.home import LARGEST_ID
 from instructglm.studio.routes.joining import invitation_link
 from instructglm.studio.routes.resetting import reset_link
 

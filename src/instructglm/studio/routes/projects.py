@@ -11,10 +11,10 @@ from instructglm.annotation.store import Store
 from instructglm.annotation.store.projects import (
     ProjectInfo,
     Settings,
-    change_settings,
     create_project,
     list_guidelines,
     rename_project,
+    revise_settings,
 )
 from instructglm.core.errors import DataError
 from instructglm.studio.fields import Sent
@@ -68,10 +68,14 @@ def put_settings(request: Request, me: Me, opened: Opened, project: ProjectId, f
         except DataError:
             fields.wrong("name", "fault.taken")
         else:
-            if changed != info.settings:
-                change_settings(opened, project, changed, person=me.person.id)
+            revise_settings(opened, project, lambda now: _as_sent(now, changed), person=me.person.id)
             return RedirectResponse(f"/projects/{project}/settings?done=saved", 303)
     return _settings(request, opened, info, status=400, form=sent(fields), wrong=fields.faults)
+
+
+def _as_sent(now: Settings, sent: Settings) -> Settings:
+    """What the form speaks of as it was sent; targets, which it does not, as they are by now."""
+    return sent.model_copy(update={"targets": now.targets})
 
 
 def _settings(request: Request, store: Store, info: ProjectInfo, *, status: int = 200, **told: Any) -> Response:

@@ -14,12 +14,13 @@ from instructglm.annotation.queue.adjudicate import Case, open_case
 from instructglm.annotation.queue.docket import Gist, Waiting, decided_cases, gists, num_decided, waiting_cases
 from instructglm.annotation.queue.rounds import list_rounds
 from instructglm.annotation.store import Store
+from instructglm.annotation.store.tables.base import LARGEST_ID
 from instructglm.core.errors import DataError
 from instructglm.studio.callings import callings
 from instructglm.studio.evidence import evidence_of, whole_of
 from instructglm.studio.guard import ForReviewers, Me, Opened, Visitor
 from instructglm.studio.pages import render
-from instructglm.studio.routes.home import LARGEST_ID, ProjectId, project_of
+from instructglm.studio.routes.home import ProjectId, project_of
 from instructglm.studio.standings import standings_of
 from instructglm.studio.words import language_of, words_in
 

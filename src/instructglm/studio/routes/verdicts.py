@@ -12,10 +12,11 @@ from instructglm.annotation.queue.adjudicate import Overtaken, Seen, Verdict, de
 from instructglm.annotation.queue.answers import Edit
 from instructglm.annotation.queue.flags import flag_case
 from instructglm.annotation.queue.rounds import need_more
+from instructglm.annotation.store.tables.base import LARGEST_ID
 from instructglm.core.errors import DataError
 from instructglm.studio.evidence import opinions_of
 from instructglm.studio.guard import ForReviewers, Me, Opened
-from instructglm.studio.routes.home import LARGEST_ID, ProjectId, project_of
+from instructglm.studio.routes.home import ProjectId, project_of
 from instructglm.studio.routes.review import Domain, InstructionId, case_of, next_path
 from instructglm.studio.standings import standings_of
 
