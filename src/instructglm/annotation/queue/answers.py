@@ -13,7 +13,7 @@ from instructglm.annotation.store.tables.base import LARGEST_ID
 from instructglm.core.ids import canonical_json
 from instructglm.core.records import Record
 
-OutputId = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+OutputId = Annotated[int, Field(ge=0, le=LARGEST_ID)]
 
 
 class Edit(Record):
