@@ -17,13 +17,24 @@ from schemathesis import GenerationMode
 from starlette.testclient import TestClient
 from visitors import Visit, person_in
 
+from instructglm.annotation.queue.answers import Answer
+from instructglm.annotation.queue.claim import next_task
+from instructglm.annotation.queue.rounds import open_round
+from instructglm.annotation.queue.save import save
+from instructglm.annotation.queue.tasks import Task
 from instructglm.annotation.store import Store, open_store
+from instructglm.annotation.store.importing import import_records
+from instructglm.annotation.store.projects import create_project
 from instructglm.annotation.store.tables import Role
 from instructglm.studio import create_app
 from instructglm.studio.attempts import Attempts
 from instructglm.studio.routes import ROUTERS
 
 EXAMPLES = 30
+RECORDS = [
+    {"instruction": f"Is this lawful? {number}", "domain": "law", "choices": ["yes", "no"], "outputs": ["Yes.", "No."]}
+    for number in range(5)
+]
 
 
 def _schema() -> dict:
@@ -56,7 +67,14 @@ class Visitors:
 def visitors(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitors]:
     """People over a store with work in it."""
     with open_store(tmp_path_factory.mktemp("fuzz") / "annotations.db", create=True) as store:
-        yield Visitors(store)
+        visitors, project = Visitors(store), create_project(store, "law")
+        import_records(store, project, [(f"row {number}", record) for number, record in enumerate(RECORDS)])
+        open_round(store, project)
+        for role in Role:
+            task = next_task(store, project, visitors.of(role).person)
+            assert isinstance(task, Task)
+            save(store, visitors.of(role).person, task.assignment, Answer(written=("It is not.",)), key="first")
+        yield visitors
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.label)
