@@ -16,6 +16,7 @@ from instructglm.studio.attempts import Attempts
 from instructglm.studio.checking import LogChecks
 from instructglm.studio.errors import add_handlers
 from instructglm.studio.headers import Headers
+from instructglm.studio.likeness import Likeness
 from instructglm.studio.routes import ROUTERS
 from instructglm.studio.standings import Standings
 from instructglm.studio.uploads import Uploads
@@ -49,7 +50,7 @@ def create_app(store: Store, options: Options | None = None) -> FastAPI:
         middleware=[Middleware(Headers), Middleware(TrustedHostMiddleware, allowed_hosts=list(options.names))],
     )
     app.state.store, app.state.options, app.state.attempts = store, options, Attempts()
-    app.state.standings = Standings(store)
+    app.state.standings, app.state.likeness = Standings(store), Likeness(store)
     app.state.uploads, app.state.log_checks = Uploads(), LogChecks(store)
     for router in ROUTERS:
         app.include_router(router)

@@ -24,6 +24,7 @@ from instructglm.studio.routes import (
     verdicts,
     work,
     work_api,
+    writing,
 )
 
 ROUTERS: tuple[APIRouter, ...] = (
@@ -44,6 +45,7 @@ ROUTERS: tuple[APIRouter, ...] = (
     guidelines.router,
     items.router,
     importing.router,
+    writing.router,
     exporting.router,
     rounds.router,
     log.router,
