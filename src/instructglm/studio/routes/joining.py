@@ -48,8 +48,3 @@ def join(
         return render(request, "join.html", status=400, hint=error.hint, **told)
     attempts.succeeded("", address)
     return with_session(RedirectResponse("/", 303), request, start_session(opened, person))
-
-
-def invitation_link(request: Request, token: str) -> str:
-    """The link to hand to somebody, under the name by which this page was asked for."""
-    return f"{str(request.base_url).rstrip('/')}/join#{token}"
