@@ -9,7 +9,8 @@ from visitors import PASSWORD, csrf_in
 
 from instructglm.annotation.queue.leases import remove_person
 from instructglm.annotation.store import Store
-from instructglm.annotation.store.people import add_person, change_role, invite, list_people, revoke_invitation
+from instructglm.annotation.store.invitations import invite, revoke_invitation
+from instructglm.annotation.store.people import add_person, change_role, list_people
 from instructglm.annotation.store.sessions import IDLE_S, start_session, whose_session
 from instructglm.annotation.store.tables import Role
 from instructglm.studio.attempts import MOST_OF_ADDRESS, MOST_OF_NAME, WITHIN_S, Attempts

@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from instructglm.annotation.store.people import LONGEST_PASSWORD, accept_invitation
+from instructglm.annotation.store.invitations import accept_invitation
+from instructglm.annotation.store.people import LONGEST_PASSWORD
 from instructglm.annotation.store.sessions import start_session
 from instructglm.core.errors import DataError
 from instructglm.studio.attempts import Attempts

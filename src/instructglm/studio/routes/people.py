@@ -9,8 +9,9 @@ from starlette.responses import RedirectResponse, Response
 
 from instructglm.annotation.queue.leases import leases_held, remove_person
 from instructglm.annotation.store import Store
+from instructglm.annotation.store.invitations import invite
 from instructglm.annotation.store.members import Member, list_members, open_invitations, revoke_by_id
-from instructglm.annotation.store.people import change_role, invite
+from instructglm.annotation.store.people import change_role
 from instructglm.annotation.store.resets import offer_reset
 from instructglm.annotation.store.tables import Role
 from instructglm.annotation.store.tables.base import LARGEST_ID
