@@ -14,6 +14,7 @@ from sqlalchemy import event
 from starlette.testclient import TestClient
 from visitors import Visit, person_in
 
+from instructglm.annotation.queue.mine import my_answers
 from instructglm.annotation.queue.rounds import open_round
 from instructglm.annotation.store import Store, open_store
 from instructglm.annotation.store.importing import import_records
@@ -84,6 +85,34 @@ def test_where_the_store_lies_is_told_to_admins_alone(busy_store, capsys) -> Non
     Path(place).write_bytes(b"no database at all" * 1000)
     answer = stranger.post("/sign-in", data={"name": "Ann", "password": "a sentence"})
     assert (answer.status_code, place in answer.text) == (503, False)
+
+
+def test_connections_that_the_database_server_ended_are_made_anew(empty_postgres) -> None:
+    import psycopg
+
+    place = empty_postgres()
+    with open_store(place, create=True) as store:
+        project = create_project(store, "law")
+        import_records(store, project, items(1))
+        open_round(store, project)
+        ann = _visit(store, Role.ANNOTATOR)
+        with psycopg.connect(place, autocommit=True) as server:
+            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            (ended,) = server.execute(f"SELECT count(*) FROM ({others} AND pid <> pg_backend_pid()) AS o").fetchone()
+        assert ended > 0
+        assert _save(ann, "Because.").status_code == 200
+
+
+def test_a_clock_that_goes_back_keeps_nobody_from_work(busy_store, clock) -> None:
+    ann, bo, eve = (_visit(busy_store, role) for role in (Role.ANNOTATOR, Role.ANNOTATOR, Role.ADMIN))
+    assert _save(ann, "Because.").status_code == 200
+    clock.advance(-30 * 24 * 3600)
+    assert ann.send("/api/assignments/1/save", {"answer": {"written": ["So."]}, "key": "2", "based_on": 1}).is_success
+    assert _save(bo, "Why not?").status_code == 200
+    for path in ("", "/mine", "/progress", "/review", "/review/1", "/agreement", "/rounds", "/items/1"):
+        assert eve.get(f"/projects/1{path}" if path else "/log").status_code == 200, path
+    assert [len(one.answer.written) for one in my_answers(busy_store, 1, ann.person)] == [1]
+    assert verify(busy_store).broken is None
 
 
 def test_a_file_for_which_there_is_no_room_leaves_nothing(monkeypatch) -> None:

@@ -143,6 +143,14 @@ def test_attempts_are_counted_by_name_and_by_address_and_forgotten():
     assert attempts.begin("Ann", "1.2.3.4") is None
 
 
+def test_the_addresses_of_one_household_count_together():
+    attempts = Attempts(lambda: 0.0)
+    for number in range(MOST_OF_ADDRESS):
+        assert attempts.begin(f"name {number}", f"2001:db8::{number:x}") is None
+    assert attempts.begin("Ann", "2001:db8::ffff") is not None
+    assert attempts.begin("Ann", "2001:db8:0:1::1") is None
+
+
 def test_a_right_attempt_does_not_count():
     attempts = Attempts(lambda: 0.0)
     for _ in range(10 * MOST_OF_ADDRESS):
