@@ -15,7 +15,8 @@ from browsers import PASSWORD, PHONE, serious_faults
 
 from instructglm.annotation.queue.rounds import open_round
 from instructglm.annotation.store.importing import import_records
-from instructglm.annotation.store.people import add_person, invite
+from instructglm.annotation.store.invitations import invite
+from instructglm.annotation.store.people import add_person
 from instructglm.annotation.store.projects import Settings, add_guideline, create_project, list_projects
 from instructglm.annotation.store.reading import instructions
 from instructglm.annotation.store.tables import Role

@@ -6,7 +6,8 @@ import re
 
 import pytest
 from annotation_team import items
-from visitors import PASSWORD
+from starlette.testclient import TestClient
+from visitors import PASSWORD, csrf_in, person_in
 
 from instructglm.annotation.queue.claim import next_task
 from instructglm.annotation.queue.progress import round_progress
@@ -14,7 +15,10 @@ from instructglm.annotation.queue.rounds import open_round
 from instructglm.annotation.store.importing import import_records
 from instructglm.annotation.store.members import list_members, open_invitations
 from instructglm.annotation.store.people import add_person, sign_in
+from instructglm.annotation.store.sessions import start_session
 from instructglm.annotation.store.tables import Role
+from instructglm.studio import Options, create_app
+from instructglm.studio.guard import COOKIE
 
 OTHER = "a sentence of another kind"
 
@@ -36,6 +40,17 @@ def test_an_invitation_is_shown_once_and_lets_somebody_in(visit, pages) -> None:
     assert f"Reviewer</td>\n      <td>{admin.name}" in later
     assert pages.post("/join", data={"token": token, "name": "Bea", "password": PASSWORD}).status_code == 303
     assert "Bea" in admin.get("/people").text
+
+
+def test_where_browsers_come_by_https_links_lead_there(local_store) -> None:
+    app = create_app(local_store, Options(is_https=True))
+    admin = person_in(TestClient(app, base_url="https://localhost", follow_redirects=False), local_store, Role.ADMIN)
+    admin.client.base_url = "http://localhost"  # what the proxy asks us by; it hands the cookie on
+    admin.client.cookies = {COOKIE: start_session(local_store, admin.person)}
+    csrf = csrf_in(admin.get("/account").text)
+    for path, page in (("/people/invitations", "join"), (f"/people/{admin.person}/reset", "reset")):
+        answer = admin.form(path, csrf=csrf, role="annotator", days="1")
+        assert re.findall(r'value="(\S+)#[\w-]+"', answer.text) == [f"https://localhost/{page}"]
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ from visitors import PASSWORD, csrf_in
 
 from instructglm.annotation.queue.leases import remove_person
 from instructglm.annotation.store import Store
-from instructglm.annotation.store.people import add_person, change_role, invite, list_people, revoke_invitation
+from instructglm.annotation.store.invitations import invite, revoke_invitation
+from instructglm.annotation.store.people import add_person, change_role, list_people
 from instructglm.annotation.store.sessions import IDLE_S, start_session, whose_session
 from instructglm.annotation.store.tables import Role
 from instructglm.studio.attempts import MOST_OF_ADDRESS, MOST_OF_NAME, WITHIN_S, Attempts
@@ -140,6 +141,14 @@ def test_attempts_are_counted_by_name_and_by_address_and_forgotten():
     assert attempts.begin("Ann", "5.6.7.8") is None
     now[0] = WITHIN_S
     assert attempts.begin("Ann", "1.2.3.4") is None
+
+
+def test_the_addresses_of_one_household_count_together():
+    attempts = Attempts(lambda: 0.0)
+    for number in range(MOST_OF_ADDRESS):
+        assert attempts.begin(f"name {number}", f"2001:db8::{number:x}") is None
+    assert attempts.begin("Ann", "2001:db8::ffff") is not None
+    assert attempts.begin("Ann", "2001:db8:0:1::1") is None
 
 
 def test_a_right_attempt_does_not_count():

@@ -10,6 +10,7 @@ from annotation_team import items
 
 from instructglm.annotation.queue.answers import Answer
 from instructglm.annotation.queue.claim import next_task
+from instructglm.annotation.queue.gold import Gold, add_gold
 from instructglm.annotation.queue.rounds import open_round
 from instructglm.annotation.queue.save import save
 from instructglm.annotation.store.importing import import_records
@@ -90,3 +91,18 @@ def test_a_text_falls_into_headings_lists_and_paragraphs():
         ("paragraph", 1, ("#no heading",)),
         ("heading", 4, ("Four",)),
     ]
+
+
+def test_the_first_page_does_not_tell_which_items_count_for_the_round(visit, local_store):
+    project = create_project(local_store, "law", Settings(gold_share=1.0))
+    import_records(local_store, project, items(3))
+    add_gold(local_store, project, [Gold(instruction=1, label="yes")])
+    open_round(local_store, project)
+    ann, told = visit(Role.ANNOTATOR), []
+    for number in range(2):
+        assignment = ann.send(f"/api/projects/{project}/next", None).json()["task"]["assignment"]
+        ann.send(f"/api/assignments/{assignment}/save", {"answer": {"label": "yes"}, "key": str(number)})
+        told.append(re.sub(r"<[^>]*>", "", ann.get("/").text))
+    assert told[0].replace("you gave 1 answers", "you gave 2 answers") == told[1]
+    assert "<progress" not in ann.get("/").text
+    assert "1 of 4 answers" in visit(Role.REVIEWER).get("/").text  # the other one was gold

@@ -59,13 +59,14 @@ class Served:
 
     def kill(self) -> None:
         """End it as a loss of power would (SIGKILL)."""
-        self._end(signal.SIGKILL)
+        self.end(signal.SIGKILL)
 
     def stop(self) -> None:
         """End it as Ctrl-C does."""
-        self._end(signal.SIGINT)
+        self.end(signal.SIGINT)
 
-    def _end(self, how: signal.Signals) -> None:
+    def end(self, how: signal.Signals) -> None:
+        """Send it this signal, and wait for its end."""
         if self._process is None:
             return
         self._process.send_signal(how)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from ipaddress import IPv6Address
 from math import ceil
 from threading import Lock
 
@@ -49,10 +50,24 @@ class Attempts:
                 held.pop()
 
     def _limits(self, name: str, address: str) -> dict[tuple[str, str], int]:
-        return {("name", f"{name.strip()}\n{address}"): MOST_OF_NAME, ("address", address): MOST_OF_ADDRESS}
+        network = _network(address)
+        return {("name", f"{name.strip()}\n{network}"): MOST_OF_NAME, ("address", network): MOST_OF_ADDRESS}
 
     def _wait(self, key: tuple[str, str], most: int, now: float) -> float:
         held = [at for at in self._failures.get(key, ()) if at > now - WITHIN_S]
         if key in self._failures:
             self._failures[key] = held
         return held[-most] + WITHIN_S - now if len(held) >= most else 0.0
+
+
+def _network(address: str) -> str:
+    """Whom an address counts as: of IPv6 its first 64 bits, behind which one household has all addresses.
+
+    >>> _network("2001:db8::1"), _network("::ffff:192.0.2.7"), _network("192.0.2.7")
+    ('2001:db8::', '192.0.2.7', '192.0.2.7')
+    """
+    try:
+        found = IPv6Address(address)
+    except ValueError:
+        return address
+    return str(found.ipv4_mapped or IPv6Address(int(found) >> 64 << 64))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import sys
 from collections.abc import Sequence
+from tempfile import gettempdir
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
@@ -10,17 +13,21 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from instructglm.core.errors import DataError, InstructGLMError, StorageError
+from instructglm.annotation.store.tables import Role
+from instructglm.core.errors import InstructGLMError, StorageError
+from instructglm.studio.guard import Visitor
 from instructglm.studio.pages import render
 from instructglm.studio.words import language_of, words_in
 
-_CODES = {DataError: 400, StorageError: 503}
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 def add_handlers(app: FastAPI) -> None:
     """Let the application answer every error in the one way."""
     app.add_exception_handler(HTTPException, _refused)  # type: ignore[arg-type]
     app.add_exception_handler(RequestValidationError, _misshapen)  # type: ignore[arg-type]
+    app.add_exception_handler(StorageError, _stored_not)  # type: ignore[arg-type]
+    app.add_exception_handler(OSError, _disk)  # type: ignore[arg-type]
     app.add_exception_handler(InstructGLMError, _told)  # type: ignore[arg-type]
     app.add_exception_handler(Exception, _ours)
 
@@ -41,9 +48,25 @@ def _misshapen(request: Request, error: RequestValidationError) -> Response:
     return _answer(request, 422, faults)
 
 
+def _stored_not(request: Request, error: StorageError) -> Response:
+    """What the database refuses. Where it lies and who its user is, is for admins and for the server's own output."""
+    print(f"Error: {error}", file=sys.stderr, flush=True)
+    visitor: Visitor | None = getattr(request.state, "visitor", None)
+    if visitor is not None and visitor.may(Role.ADMIN):
+        return _answer(request, 503, error.faults, error.hint)
+    return _answer(request, 503, [words_in(language_of(request))("refused.503")], error.hint)
+
+
+def _disk(request: Request, error: OSError) -> Response:
+    """No room for a file that was sent; anything else is a mistake of ours."""
+    if error.errno not in _NO_ROOM:
+        raise error
+    found = f"{gettempdir()}: no room for what was sent: {error.strerror}"
+    return _stored_not(request, StorageError(found, hint="Free some space there, then send it again."))
+
+
 def _told(request: Request, error: InstructGLMError) -> Response:
-    code = next((code for kind, code in _CODES.items() if isinstance(error, kind)), 400)
-    return _answer(request, code, error.faults, error.hint)
+    return _answer(request, 400, error.faults, error.hint)
 
 
 def _ours(request: Request, error: Exception) -> Response:

@@ -9,7 +9,8 @@ import uvicorn
 from fastapi import FastAPI
 
 from instructglm.annotation.store import Store
-from instructglm.annotation.store.people import invite, list_people
+from instructglm.annotation.store.invitations import invite
+from instructglm.annotation.store.people import list_people
 from instructglm.annotation.store.tables import Role
 from instructglm.core.errors import RunError
 

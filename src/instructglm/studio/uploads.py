@@ -39,11 +39,19 @@ class Uploads:
         self._folder: Path | None = None
 
     def keep(self, person: int, name: str, source: BinaryIO) -> Upload:
-        """Copy a file. Old ones are dropped, the oldest first."""
+        """Copy a file. Old ones are dropped, the oldest first.
+
+        Raises:
+            OSError: the disk refuses; nothing of the file is left.
+        """
         token = secrets.token_urlsafe(_TOKEN_BYTES)
         path = self._home() / token
-        with path.open("wb") as file:
-            shutil.copyfileobj(source, file)
+        try:
+            with path.open("wb") as file:
+                shutil.copyfileobj(source, file)
+        except OSError:
+            path.unlink(missing_ok=True)
+            raise
         with self._lock:
             upload = self._held[token] = Upload(token, person, path, name, self._clock())
             for old in self._outdated(person):

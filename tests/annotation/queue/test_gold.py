@@ -1,16 +1,19 @@
 """Gold items: hidden among the others, met once, and a score that knows how sure it is."""
 
 import pytest
-from annotation_team import rate
+from annotation_team import Team, items, rate
 from sqlalchemy import select
 
 from instructglm.annotation.queue.answers import Answer
 from instructglm.annotation.queue.gold import Gold, add_gold, gold_scores
 from instructglm.annotation.queue.rounds import close_round, open_round
 from instructglm.annotation.queue.tasks import Task
-from instructglm.annotation.store.projects import Settings
+from instructglm.annotation.store import open_store
+from instructglm.annotation.store.importing import import_records
+from instructglm.annotation.store.people import add_person
+from instructglm.annotation.store.projects import Settings, create_project
 from instructglm.annotation.store.reading import instructions, judgements, outputs
-from instructglm.annotation.store.tables import Item
+from instructglm.annotation.store.tables import Assignment, Item, Role, Submission
 from instructglm.annotation.store.verify import verify
 from instructglm.core.errors import DataError
 from instructglm.core.proportions import wilson
@@ -25,12 +28,18 @@ def with_gold(team, num_items: int, num_gold: int, share: float = 0.5):
     return team, gold
 
 
+def is_gold(team: Team, submission: int) -> bool:
+    with team.store.read() as connection:
+        query = select(Assignment.is_gold).join(Submission, Submission.assignment == Assignment.id)
+        return bool(connection.scalar(query.where(Submission.id == submission)))
+
+
 def test_everybody_meets_gold_items_once_and_cannot_tell_them(team) -> None:
     team, gold = with_gold(team, 40, 5)
     met: dict[int, list[int]] = {person: [] for person in team.people}
     fields = set()
     for person in team.people:
-        for _ in range(16):
+        for _ in range(20):
             task = team.take(person)
             met[person].append(task.instruction)
             fields.add(frozenset(task.model_dump()))
@@ -42,6 +51,23 @@ def test_everybody_meets_gold_items_once_and_cannot_tell_them(team) -> None:
     assert "gold" not in str(Task.model_fields)
     with team.store.read() as connection:
         assert not set(connection.scalars(select(Item.instruction).where(Item.round == 2))) & set(gold)
+
+
+def test_which_items_are_gold_cannot_be_computed_without_the_store(team, tmp_path) -> None:
+    """What somebody knows who reads this code: the round, who they are, how much they had. It is the same in both."""
+    here, _ = with_gold(team, 60, 30)
+    drawn = []
+    with open_store(tmp_path / "other.db", create=True, clock=lambda: 0) as other_store:
+        other = Team(other_store, create_project(other_store, "other", Settings(gold_share=0.5)), [1])
+        import_records(other_store, other.project, items(60))
+        add_person(other_store, "Person 0", Role.ANNOTATOR)
+        known = [Gold(instruction=one, label="yes") for one in range(1, 31)]
+        add_gold(other_store, other.project, known)
+        for _ in range(2):
+            open_round(other_store, other.project)
+        for one in (here, other):
+            drawn.append([is_gold(one, one.say(1, one.take(1), Answer(label="yes")).submission) for _ in range(20)])
+    assert drawn[0] != drawn[1]
 
 
 def test_the_score_counts_the_last_answer_and_no_skips(team) -> None:

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from instructglm.annotation.queue.answers import Answer
 from instructglm.annotation.queue.claim import Idle, next_task
-from instructglm.annotation.queue.progress import people_progress, round_progress
+from instructglm.annotation.queue.progress import Glance, glance, people_progress, round_progress
 from instructglm.annotation.queue.repeats import repeats
 from instructglm.annotation.queue.rounds import add_new_instructions, close_round, list_rounds, need_more, open_round
 from instructglm.annotation.store.importing import import_records
@@ -136,6 +136,21 @@ def test_progress_counts_by_round_and_person(team, clock) -> None:
     assert (second.num_done, second.median_s) == (1, 2.5)
     team.say(bo, team.take(bo), Answer(label="no"), took_ms=3500)
     assert people_progress(team.store, team.project)[1].median_s == 3.0
+
+
+def test_a_glance_tells_what_the_whole_count_tells_of_the_open_round(team) -> None:
+    team = team(4, 2, settings=Settings(annotators_per_item=2, gold_share=0))
+    ann, bo = team.people
+    write_all(team, 2)
+    open_round(team.store, team.project)
+    task = team.take(bo)
+    team.say(bo, task, rate(task, 1))
+    team.say(bo, team.take(bo), Answer(skip=""))
+    now = round_progress(team.store, team.project)[-1]
+    assert glance(team.store, team.project, bo) == Glance(round=now, num_mine=1)
+    assert glance(team.store, team.project, ann) == Glance(round=now, num_mine=0)
+    close_round(team.store, team.project)
+    assert glance(team.store, team.project, bo) == Glance(round=None, num_mine=0)
 
 
 def test_a_lease_of_a_closed_round_that_ended_waits_again_in_the_count(team, clock) -> None:

@@ -3,8 +3,9 @@
 import pytest
 
 from instructglm.annotation.queue.leases import remove_person
+from instructglm.annotation.store.invitations import accept_invitation, invite
 from instructglm.annotation.store.members import list_members, open_invitations, revoke_by_id
-from instructglm.annotation.store.people import accept_invitation, add_person, change_role, invite, sign_in
+from instructglm.annotation.store.people import add_person, change_role, sign_in
 from instructglm.annotation.store.projects import (
     add_guideline,
     create_project,

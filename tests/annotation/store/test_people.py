@@ -6,13 +6,11 @@ import pytest
 from sqlalchemy import text
 
 from instructglm.annotation.queue.leases import remove_person
+from instructglm.annotation.store.invitations import accept_invitation, invite, revoke_invitation
 from instructglm.annotation.store.people import (
-    accept_invitation,
     add_person,
     change_role,
-    invite,
     list_people,
-    revoke_invitation,
     set_password,
     sign_in,
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import select
 
+from instructglm.annotation.store.chain import origin_in
 from instructglm.annotation.store.store import Store
-from instructglm.annotation.store.tables import Event, Person
+from instructglm.annotation.store.tables import Person
 from instructglm.core.ids import unit_interval
 
 _FIRST, _LAST = 100, 9_999
@@ -18,7 +19,7 @@ def pseudonyms(store: Store) -> dict[int, int]:
     read the database can find out who is who.
     """
     with store.read() as connection:
-        start = connection.scalar(select(Event.hash).order_by(Event.number).limit(1)) or ""
+        start = origin_in(connection)
         people = connection.scalars(select(Person.id).order_by(Person.id)).all()
     numbers: dict[int, int] = {}
     taken: set[int] = set()

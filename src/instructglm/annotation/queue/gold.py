@@ -13,7 +13,7 @@ from pydantic import Field
 from sqlalchemy import Connection, and_, case, exists, func, or_, select
 
 from instructglm.annotation.queue.tasks import instruction_in_use
-from instructglm.annotation.store.chain import Change, record
+from instructglm.annotation.store.chain import Change, origin_in, record
 from instructglm.annotation.store.projects import ProjectInfo, Scale, read_project
 from instructglm.annotation.store.store import Store
 from instructglm.annotation.store.tables import (
@@ -130,8 +130,13 @@ def is_gold(instruction: Any) -> Any:
 
 
 def gold_due(connection: Connection, info: ProjectInfo, round: int, person: int, num_given: int) -> int | None:
-    """The gold item that this person's next place in the round falls to; None where it falls to an ordinary one."""
-    if unit_interval("gold", round, person, num_given) >= info.settings.gold_share:
+    """The gold item that this person's next place in the round falls to; None where it falls to an ordinary one.
+
+    What people can know of themselves (who they are, how much they had) does
+    not tell them: the store's origin is drawn into it.
+    """
+    store = origin_in(connection)
+    if unit_interval("gold", store, round, person, num_given) >= info.settings.gold_share:
         return None
     met = exists().where(
         Assignment.round == round,
@@ -146,7 +151,9 @@ def gold_due(connection: Connection, info: ProjectInfo, round: int, person: int,
         .where(Instruction.project == info.id, ~met, instruction_in_use(Instruction.id))
     )
     found = connection.scalars(query).all()
-    return min(found, key=lambda instruction: unit_interval("gold order", round, person, instruction), default=None)
+    return min(
+        found, key=lambda instruction: unit_interval("gold order", store, round, person, instruction), default=None
+    )
 
 
 def gold_scores(store: Store, project: int, *, confidence: float = 0.95) -> tuple[GoldScore, ...]:

@@ -43,12 +43,35 @@ class PersonProgress(Record):
     median_s: float | None
 
 
+class Glance(Record):
+    """A project at a glance: its open round, None: there is none; and how many items of it one person did."""
+
+    round: RoundProgress | None
+    num_mine: int
+
+
+def glance(store: Store, project: int, person: int) -> Glance:
+    """The open round, and what this person did in it: told without reading what others did."""
+    with store.read() as connection:
+        opened = connection.execute(_rounds(project).where(Round.is_open)).first()
+        if opened is None:
+            return Glance(round=None, num_mine=0)
+        mine = select(func.count()).where(
+            Assignment.round == opened.id, Assignment.person == person, Assignment.state == State.DONE
+        )
+        progress = _round(connection, opened, _is_silent(store, connection, project))
+        return Glance(round=progress, num_mine=connection.scalar(mine) or 0)
+
+
 def round_progress(store: Store, project: int) -> tuple[RoundProgress, ...]:
     """All rounds of a project, in their order."""
     with store.read() as connection:
         silent = _is_silent(store, connection, project)
-        rounds = select(Round.id, Round.number, Round.is_open).where(Round.project == project).order_by(Round.number)
-        return tuple(_round(connection, row, silent) for row in connection.execute(rounds).all())
+        return tuple(_round(connection, row, silent) for row in connection.execute(_rounds(project)).all())
+
+
+def _rounds(project: int) -> Select[*tuple[Any, ...]]:
+    return select(Round.id, Round.number, Round.is_open).where(Round.project == project).order_by(Round.number)
 
 
 def _is_silent(store: Store, connection: Connection, project: int) -> ColumnElement[bool]:

@@ -77,7 +77,12 @@ def head(connection: Connection) -> Head:
 def origin(store: Store) -> str:
     """What tells this store from every other: the hash of its first event; "" before there is one."""
     with store.read() as connection:
-        return connection.scalar(select(Event.hash).where(Event.number == 1)) or ""
+        return origin_in(connection)
+
+
+def origin_in(connection: Connection) -> str:
+    """The same, within a transaction."""
+    return connection.scalar(select(Event.hash).where(Event.number == 1)) or ""
 
 
 def record(write: Write, change: Change) -> Head:

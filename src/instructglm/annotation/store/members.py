@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection, or_, select
 
-from instructglm.annotation.store.people import end_invitation
+from instructglm.annotation.store.invitations import end_invitation
 from instructglm.annotation.store.store import Store
 from instructglm.annotation.store.tables import Event, Invitation, Person, Role
 from instructglm.core.errors import DataError

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import secrets
-
 from sqlalchemy import insert, update
 
 from instructglm.annotation.store.chain import Change, record
-from instructglm.annotation.store.people import hash_password, open_token, put_password, read_person, token_hash
+from instructglm.annotation.store.invitations import open_token
+from instructglm.annotation.store.people import hash_password, put_password, read_person
 from instructglm.annotation.store.store import Store
 from instructglm.annotation.store.tables import Invitation
+from instructglm.annotation.store.tokens import new_token, token_hash
 from instructglm.core.errors import DataError
 
 _VALID_S = 24 * 3600.0
-_TOKEN_BYTES = 32
 
 
 def offer_reset(store: Store, person: int, *, by: int | None = None, valid_s: float = _VALID_S) -> str:
@@ -24,7 +23,7 @@ def offer_reset(store: Store, person: int, *, by: int | None = None, valid_s: fl
     Raises:
         DataError: there is nobody of this id, or they were removed.
     """
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    token = new_token()
     with store.write() as write:
         info = read_person(write.connection, person)
         if info.is_removed:

@@ -7,23 +7,24 @@ no key has to be kept secret anywhere.
 
 from __future__ import annotations
 
-import secrets
+from contextlib import suppress
 
 from sqlalchemy import delete, insert, select, update
 
-from instructglm.annotation.store.people import PersonInfo, token_hash
+from instructglm.annotation.store.people import PersonInfo
 from instructglm.annotation.store.store import Store
 from instructglm.annotation.store.tables import Person, Role, Session
+from instructglm.annotation.store.tokens import new_token, token_hash
+from instructglm.core.errors import StorageError
 
 IDLE_S = 14 * 24 * 3600
 """A session ends when it was not used for so long."""
-_TOKEN_BYTES = 32
 _NOTED_EVERY_MS = 3_600_000  # a use within this of the last one noted is not written down
 
 
 def start_session(store: Store, person: int) -> str:
     """A new session's token. It is told here and stored nowhere."""
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    token = new_token()
     with store.write() as write:
         write.connection.execute(delete(Session).where(Session.seen_ms <= write.now_ms - IDLE_S * 1000))
         values = {"token_hash": token_hash(token), "person": person, "seen_ms": write.now_ms}
@@ -42,7 +43,8 @@ def whose_session(store: Store, token: str) -> PersonInfo | None:
     if found is None or found.seen_ms <= now_ms - IDLE_S * 1000:
         return None
     if found.seen_ms <= now_ms - _NOTED_EVERY_MS:
-        _note_use(store, token)
+        with suppress(StorageError):  # a store that is full or busy can still be read
+            _note_use(store, token)
     return PersonInfo(id=found.id, name=found.name, role=Role(found.role), is_removed=False)
 
 

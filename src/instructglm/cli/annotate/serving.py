@@ -57,15 +57,17 @@ def serve(
 @contextmanager
 def _alone(place: str) -> Iterator[None]:
     """One server for a file: two would count failed sign-ins apart. PostgreSQL may have several."""
+    from instructglm.annotation.store.engines import store_url
     from instructglm.core.errors import RunError
     from instructglm.core.workspace import exclusive
 
-    if "://" in place:
+    url = store_url(place)
+    if url.get_backend_name() != "sqlite":
         yield
         return
     with ExitStack() as held:
         try:
-            held.enter_context(exclusive(Path(place).absolute()))
+            held.enter_context(exclusive(Path(str(url.database)).resolve()))
         except RunError as error:
             raise RunError(f"{place}: another server has it open", hint="Use that one, or end it first.") from error
         yield

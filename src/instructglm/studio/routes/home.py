@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, HTTPException, Path, Request
 from starlette.responses import Response
 
-from instructglm.annotation.queue.progress import people_progress, round_progress
+from instructglm.annotation.queue.progress import glance
 from instructglm.annotation.store import Store
 from instructglm.annotation.store.projects import ProjectInfo, list_projects
 from instructglm.annotation.store.tables.base import LARGEST_ID
@@ -39,16 +39,14 @@ def home(request: Request, me: Me, opened: Opened) -> Response:
 
 
 def _line(store: Store, project: ProjectInfo, person: int) -> ProjectLine:
-    rounds = [one for one in round_progress(store, project.id) if one.is_open]
-    current = rounds[0] if rounds else None
-    mine = [one for one in people_progress(store, project.id) if one.person == person]
+    seen = glance(store, project.id, person)
     return ProjectLine(
         id=project.id,
         name=project.name,
-        round=current.round if current else None,
-        num_places=current.num_places if current else 0,
-        num_done=current.num_done if current else 0,
-        num_mine=sum(one.num_done for one in mine if current and one.round == current.round),
+        round=seen.round.round if seen.round else None,
+        num_places=seen.round.num_places if seen.round else 0,
+        num_done=seen.round.num_done if seen.round else 0,
+        num_mine=seen.num_mine,
     )
 
 

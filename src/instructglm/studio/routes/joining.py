@@ -11,7 +11,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, HTTPException, Request
 from starlette.responses import RedirectResponse, Response
 
-from instructglm.annotation.store.people import LONGEST_PASSWORD, accept_invitation
+from instructglm.annotation.store.invitations import accept_invitation
+from instructglm.annotation.store.people import LONGEST_PASSWORD
 from instructglm.annotation.store.sessions import start_session
 from instructglm.core.errors import DataError
 from instructglm.studio.attempts import Attempts
@@ -48,8 +49,3 @@ def join(
         return render(request, "join.html", status=400, hint=error.hint, **told)
     attempts.succeeded("", address)
     return with_session(RedirectResponse("/", 303), request, start_session(opened, person))
-
-
-def invitation_link(request: Request, token: str) -> str:
-    """The link to hand to somebody, under the name by which this page was asked for."""
-    return f"{str(request.base_url).rstrip('/')}/join#{token}"

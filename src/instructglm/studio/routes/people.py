@@ -9,16 +9,16 @@ from starlette.responses import RedirectResponse, Response
 
 from instructglm.annotation.queue.leases import leases_held, remove_person
 from instructglm.annotation.store import Store
+from instructglm.annotation.store.invitations import invite
 from instructglm.annotation.store.members import Member, list_members, open_invitations, revoke_by_id
-from instructglm.annotation.store.people import change_role, invite
+from instructglm.annotation.store.people import change_role
 from instructglm.annotation.store.resets import offer_reset
 from instructglm.annotation.store.tables import Role
 from instructglm.annotation.store.tables.base import LARGEST_ID
 from instructglm.core.errors import DataError
 from instructglm.studio.guard import ForAdmins, Me, Opened
+from instructglm.studio.links import link
 from instructglm.studio.pages import render
-from instructglm.studio.routes.joining import invitation_link
-from instructglm.studio.routes.resetting import reset_link
 
 router = APIRouter(route_class=ForAdmins)
 
@@ -57,7 +57,7 @@ def make_invitation(
 ) -> Response:
     """A link for somebody new. It is shown on this page alone."""
     token = invite(opened, role, by=me.person.id, valid_s=days * _A_DAY_S)
-    return _page(request, opened, link=invitation_link(request, token), role=role, days=days)
+    return _page(request, opened, link=link(request, "join", token), role=role, days=days)
 
 
 @router.post("/people/invitations/{invitation}/revoke")
@@ -87,7 +87,7 @@ def reset(request: Request, me: Me, opened: Opened, person: PersonId) -> Respons
     """A link with which somebody chooses another password. It is shown on this page alone."""
     member = _member(opened, person)
     token = offer_reset(opened, person, by=me.person.id, valid_s=_A_DAY_S)
-    return _page(request, opened, link=reset_link(request, token), link_for=member.name)
+    return _page(request, opened, link=link(request, "reset", token), link_for=member.name)
 
 
 @router.get("/people/{person}/remove")

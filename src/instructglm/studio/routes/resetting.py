@@ -43,8 +43,3 @@ def reset(
         return render(request, "reset.html", status=400, token=token, faults=list(error.faults), hint=error.hint)
     attempts.succeeded("", address)
     return with_session(RedirectResponse("/", 303), request, start_session(opened, person))
-
-
-def reset_link(request: Request, token: str) -> str:
-    """The link to hand to whom it gives another password."""
-    return f"{str(request.base_url).rstrip('/')}/reset#{token}"

@@ -16,7 +16,7 @@ let saidNothing = false;
 const box = (output) => output.querySelector("input[name=accepted]");
 const edited = (output) => output.querySelector("textarea[name=edit]");
 const say = (word, figures = {}) =>
-  Object.entries(figures).reduce((text, [name, value]) => text.replace(`{${name}}`, value), data.words[word]);
+  Object.entries(figures).reduce((text, [name, value]) => text.replace(`{${name}}`, () => value), data.words[word]);
 
 function tell(texts, kind) {
   told.replaceChildren(...texts.map((text) => {
