@@ -6,6 +6,8 @@ import pytest
 from browsers import PHONE, serious_faults
 from desks import FLAT, POEM, REVIEW, TEXTS, Desk, project_of
 
+from instructglm.annotation.queue.rounds import add_new_instructions
+from instructglm.annotation.store.importing import import_records
 from instructglm.annotation.store.projects import Scale, add_guideline
 
 
@@ -130,6 +132,23 @@ def test_a_label_by_its_digit(desk):
     ann.save()
     ann.idles()
     assert ann.answers()[0].label == "mixed"
+
+
+def test_digits_choose_in_the_item_that_is_seen_and_not_in_the_choices_of_the_one_before(desk, served):
+    ann = desk(REVIEW).begin()
+    ann.page.keyboard.press("3")
+    ann.save()
+    ann.idles()
+    import_records(served.store, ann.project, [("raw:2", FLAT)])
+    add_new_instructions(served.store, ann.project)
+    ann.page.click("#again")
+    ann.sees("without notice")
+    for digit in "231":
+        ann.page.keyboard.press(digit)
+    order = shown(ann)
+    ann.save()
+    ann.idles()
+    assert rated(ann.answers()[1], order) == [2, 3, 1]
 
 
 def test_a_draft_is_edited_the_change_is_shown_and_the_original_stays(desk):

@@ -39,7 +39,7 @@ export class Form {
   #showLabel() {
     const { choices } = this.task;
     $("label-part").hidden = !choices.length;
-    if (!choices.length) return;
+    if (!choices.length) return $("label").replaceChildren(); // or the keys would still choose in the last item's
     $("label").replaceChildren(choiceGroup({
       legend: this.words.label, choices, value: this.sheet.label,
       changed: (value) => this.#set("label", value ?? null),
