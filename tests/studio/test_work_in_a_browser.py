@@ -244,6 +244,12 @@ def test_a_long_scale_is_typed_and_the_servers_faults_stand_at_their_fields(desk
     assert rated(ann.answers()[0], order) == [17, 70, 70]
 
 
+def test_a_scale_whose_values_nobody_named_says_which_end_is_good(desk):
+    ann = desk(FLAT, settings={"criteria": {"quality": Scale(low=1, high=3)}}).begin()
+    options = ann.page.locator("[data-output] .scale").first.locator("label")
+    assert [one.split() for one in options.all_inner_texts()] == [["1", "worst"], ["2"], ["3", "best"]]
+
+
 def test_a_newer_guideline_is_told_until_it_is_read(desk, served):
     ann = desk(POEM, REVIEW)
     add_guideline(served.store, ann.project, "# Old\n\n- be <b>kind</b>")
