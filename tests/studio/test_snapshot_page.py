@@ -9,6 +9,7 @@ from typing import get_args
 
 import pytest
 from annotation_team import Team, items, rate
+from browsers import PHONE, serious_faults
 
 from instructglm.annotation.queue.rounds import open_round
 from instructglm.annotation.snapshot.freeze import preview
@@ -95,3 +96,13 @@ def test_every_reason_has_words():
     assert {key.removeprefix("snapshot.reason.") for key in read_words() if key.startswith("snapshot.reason.")} == set(
         get_args(Reason)
     )
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_everybody_can_use_it(theme, served, seat):
+    project = create_project(served.store, "law")
+    reviewer = seat(Role.REVIEWER, bypass_csp=True, color_scheme=theme, **PHONE)
+    reviewer.open(f"/projects/{project}/snapshot?count=1")
+    assert serious_faults(reviewer.page) == []
+    assert reviewer.page.evaluate("document.documentElement.scrollWidth") <= 360
+    assert reviewer.faults == []
