@@ -6,6 +6,8 @@ import pytest
 from browsers import PHONE, serious_faults
 from desks import FLAT, POEM, REVIEW, TEXTS, Desk, project_of
 
+from instructglm.annotation.queue.rounds import add_new_instructions
+from instructglm.annotation.store.importing import import_records
 from instructglm.annotation.store.projects import Scale, add_guideline
 
 
@@ -132,6 +134,23 @@ def test_a_label_by_its_digit(desk):
     assert ann.answers()[0].label == "mixed"
 
 
+def test_digits_choose_in_the_item_that_is_seen_and_not_in_the_choices_of_the_one_before(desk, served):
+    ann = desk(REVIEW).begin()
+    ann.page.keyboard.press("3")
+    ann.save()
+    ann.idles()
+    import_records(served.store, ann.project, [("raw:2", FLAT)])
+    add_new_instructions(served.store, ann.project)
+    ann.page.click("#again")
+    ann.sees("without notice")
+    for digit in "231":
+        ann.page.keyboard.press(digit)
+    order = shown(ann)
+    ann.save()
+    ann.idles()
+    assert rated(ann.answers()[1], order) == [2, 3, 1]
+
+
 def test_a_draft_is_edited_the_change_is_shown_and_the_original_stays(desk):
     ann = desk(FLAT).begin()
     output = ids_by_text(ann)["He may come whenever he likes."]
@@ -223,6 +242,12 @@ def test_a_long_scale_is_typed_and_the_servers_faults_stand_at_their_fields(desk
     ann.save()
     ann.idles()
     assert rated(ann.answers()[0], order) == [17, 70, 70]
+
+
+def test_a_scale_whose_values_nobody_named_says_which_end_is_good(desk):
+    ann = desk(FLAT, settings={"criteria": {"quality": Scale(low=1, high=3)}}).begin()
+    options = ann.page.locator("[data-output] .scale").first.locator("label")
+    assert [one.split() for one in options.all_inner_texts()] == [["1", "worst"], ["2"], ["3", "best"]]
 
 
 def test_a_newer_guideline_is_told_until_it_is_read(desk, served):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
+from threading import Lock
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
@@ -51,6 +52,7 @@ def create_app(store: Store, options: Options | None = None) -> FastAPI:
     )
     app.state.store, app.state.options, app.state.attempts = store, options, Attempts()
     app.state.standings, app.state.likeness = Standings(store), Likeness(store)
+    app.state.snapshot_turn = Lock()  # counting a million judgements takes half a minute and half a gigabyte
     app.state.uploads, app.state.log_checks = Uploads(), LogChecks(store)
     for router in ROUTERS:
         app.include_router(router)

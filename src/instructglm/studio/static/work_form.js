@@ -39,7 +39,7 @@ export class Form {
   #showLabel() {
     const { choices } = this.task;
     $("label-part").hidden = !choices.length;
-    if (!choices.length) return;
+    if (!choices.length) return $("label").replaceChildren(); // or the keys would still choose in the last item's
     $("label").replaceChildren(choiceGroup({
       legend: this.words.label, choices, value: this.sheet.label,
       changed: (value) => this.#set("label", value ?? null),
@@ -65,8 +65,9 @@ export class Form {
 
   #scales(output, name) {
     const given = () => this.sheet.ratings[output.id] ?? {};
+    const ends = [this.words.worst, this.words.best]; // what counts as good is decided so: the highest is best
     return Object.entries(this.task.criteria).map(([criterion, scale]) => scaleGroup({
-      legend: `${name} · ${criterion}`, scale, value: given()[criterion],
+      legend: `${name} · ${criterion}`, scale: scale.labels.length ? scale : { ...scale, labels: ends }, value: given()[criterion],
       changed: (value) => {
         const values = { ...given(), [criterion]: value };
         if (value === undefined) delete values[criterion];
