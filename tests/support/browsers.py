@@ -36,10 +36,10 @@ _NAMES = count(1)
 
 @dataclass
 class Served:
-    """A server over a store; `store` is the test's own door to the same file."""
+    """A server over a store; `store` is the test's own door to the same database."""
 
     store: Store
-    place: Path
+    place: Path | str
     port: int = 0
     _process: subprocess.Popen[str] | None = field(default=None, repr=False)
 

@@ -9,9 +9,10 @@ items as with ten.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Insert, Row, Select, Update, bindparam, func, insert, select, update
 
 from instructglm.annotation.queue.gold import gold_due
 from instructglm.annotation.queue.leases import read_assignment, renew, return_expired
@@ -68,15 +69,25 @@ def next_task(store: Store, project: int, person: int) -> Task | Idle:
 
 def open_round_of(connection: Connection, project: int) -> Row[*tuple[Any, ...]] | None:
     """The row of the project's open round."""
-    query = select(*Round.__table__.columns).where(Round.project == project, Round.is_open)
-    return connection.execute(query).first()
+    return connection.execute(_open_round(), {"project": project}).first()
+
+
+@cache
+def _open_round() -> Select[*tuple[Any, ...]]:
+    return select(*Round.__table__.columns).where(Round.project == bindparam("project"), Round.is_open)
 
 
 def _in_hand(write: Write, round: int, person: int) -> int | None:
-    query = select(Assignment.id).where(Assignment.round == round, Assignment.person == person, IS_LEASED)
-    if (assignment := write.connection.scalar(query)) is not None:
+    assignment: int | None = write.connection.scalar(_leased(), {"round": round, "person": person})
+    if assignment is not None:
         renew(write, assignment)
     return assignment
+
+
+@cache
+def _leased() -> Select[int]:
+    theirs = (Assignment.round == bindparam("round"), Assignment.person == bindparam("person"))
+    return select(Assignment.id).where(*theirs, IS_LEASED)
 
 
 def _give(write: Write, info: ProjectInfo, round: Row[*tuple[Any, ...]], person: int) -> int | Idle:
@@ -95,8 +106,7 @@ def _give(write: Write, info: ProjectInfo, round: Row[*tuple[Any, ...]], person:
 
 def _walker(write: Write, round: Row[*tuple[Any, ...]], person: int) -> _Walker:
     """How far the person has come; back at the start once what was too fresh no longer is."""
-    query = select(Cursor.position, Cursor.num_given, Cursor.again_ms)
-    row = write.connection.execute(query.where(Cursor.round == round.id, Cursor.person == person)).first()
+    row = write.connection.execute(_cursor(), {"round": round.id, "person": person}).first()
     if row is None:
         values = {"round": round.id, "person": person, "position": 0, "num_given": 0}
         write.connection.execute(insert(Cursor), values)
@@ -105,6 +115,12 @@ def _walker(write: Write, round: Row[*tuple[Any, ...]], person: int) -> _Walker:
         return _Walker(round, person, *row)
     position = row.position if row.again_ms is None else 0
     return _Walker(round, person, position, row.num_given, _again_ms(write, round, person))
+
+
+@cache
+def _cursor() -> Select[int, int, int | None]:
+    theirs = (Cursor.round == bindparam("round"), Cursor.person == bindparam("person"))
+    return select(Cursor.position, Cursor.num_given, Cursor.again_ms).where(*theirs)
 
 
 def _again_ms(write: Write, round: Row[*tuple[Any, ...]], person: int) -> int | None:
@@ -122,25 +138,32 @@ def _again_ms(write: Write, round: Row[*tuple[Any, ...]], person: int) -> int | 
 
 
 def _first_waiting(write: Write, walker: _Walker) -> Row[int, int] | None:
-    query = _waiting(walker.round.id).where(Item.position > walker.position, ~_had(walker))
+    query = _next_waiting()
     if walker.again_ms is not None:
         query = query.where(~_is_fresh(walker, write.now_ms))
-    found = write.connection.execute(query.order_by(Item.position).limit(1)).first()
+    known = {"round": walker.round.id, "person": walker.person, "position": walker.position}
+    found = write.connection.execute(query, known).first()
     if found is None:
         _keep(write, walker)
     return found
 
 
-def _waiting(round: int) -> Select[int, int]:
-    """The items of a round that still need somebody."""
-    query = select(Item.instruction, Item.position)
-    return query.where(Item.round == round, Item.taken < Item.needed, instruction_in_use(Item.instruction))
+@cache
+def _next_waiting() -> Select[int, int]:
+    """The first item behind a `position` that still needs somebody, and that the person had not."""
+    return _waiting().where(Item.position > bindparam("position"), ~_had()).order_by(Item.position).limit(1)
 
 
-def _had(walker: _Walker) -> ColumnElement[bool]:
-    """Whether the person has or had the item in this round; one that was returned may come again."""
+def _waiting() -> Select[int, int]:
+    """The items of a `round` that still need somebody."""
+    query = select(Item.instruction, Item.position).where(Item.round == bindparam("round"))
+    return query.where(Item.taken < Item.needed, instruction_in_use(Item.instruction))
+
+
+def _had() -> ColumnElement[bool]:
+    """Whether the `person` has or had the item in this round; one that was returned may come again."""
     same = (Assignment.round == Item.round, Assignment.instruction == Item.instruction)
-    theirs = (Assignment.person == walker.person, IS_KEPT)
+    theirs = (Assignment.person == bindparam("person"), IS_KEPT)
     return select(Assignment.id).where(*same, *theirs).exists()
 
 
@@ -162,23 +185,33 @@ def _lease(write: Write, walker: _Walker, instruction: int, *, is_gold: bool) ->
         "given_ms": write.now_ms,
         "renewed_ms": write.now_ms,
     }
-    write.connection.execute(insert(Assignment), values)
+    write.connection.execute(_new_assignment(), values)
     _keep(write, walker._replace(num_given=walker.num_given + 1))
     return int(values["id"])
 
 
+@cache
+def _new_assignment() -> Insert:
+    return insert(Assignment)
+
+
 def _keep(write: Write, walker: _Walker) -> None:
     kept = {"position": walker.position, "num_given": walker.num_given, "again_ms": walker.again_ms}
-    cursor = update(Cursor).where(Cursor.round == walker.round.id, Cursor.person == walker.person)
-    write.connection.execute(cursor.values(kept))
+    write.connection.execute(_kept(), {"of_round": walker.round.id, "of_person": walker.person, **kept})
+
+
+@cache
+def _kept() -> Update:
+    return update(Cursor).where(Cursor.round == bindparam("of_round"), Cursor.person == bindparam("of_person"))
 
 
 def _idle(write: Write, walker: _Walker) -> Idle:
     def is_any(query: Select[*tuple[Any, ...]]) -> bool:
-        return write.connection.execute(query.limit(1)).first() is not None
+        known = {"round": walker.round.id, "person": walker.person}
+        return write.connection.execute(query.limit(1), known).first() is not None
 
-    waiting = _waiting(walker.round.id)
-    fresh = waiting.where(~_had(walker), _is_fresh(walker, write.now_ms))
+    waiting = _waiting()
+    fresh = waiting.where(~_had(), _is_fresh(walker, write.now_ms))
     if walker.again_ms is not None and is_any(fresh):
         return Idle(reason="too fresh", again_ms=walker.again_ms)
     if is_any(select(Assignment.id).where(Assignment.round == walker.round.id, IS_LEASED, ~Assignment.is_gold)):

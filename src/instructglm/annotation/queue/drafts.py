@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, and_, delete, insert, select, update
+from sqlalchemy import Connection, Delete, Select, and_, bindparam, delete, insert, select, update
 
 from instructglm.annotation.queue.leases import read_assignment, renew
 from instructglm.annotation.store.store import Store, Write
@@ -68,8 +69,13 @@ def autosave(store: Store, person: int, assignment: int, body: Any, version: int
 
 def read_draft(connection: Connection, held: Any) -> KeptDraft | None:
     """The unfinished work of a person on an item in a round; `held` is any assignment to it."""
-    row = connection.execute(select(Draft.body, Draft.version, Draft.based_on).where(_place(Draft, held))).first()
+    row = connection.execute(_draft(), _place_of(held)).first()
     return None if row is None else KeptDraft(row.body, row.version, row.based_on)
+
+
+@cache
+def _draft() -> Select[Any, int, int]:
+    return select(Draft.body, Draft.version, Draft.based_on).where(_place(Draft))
 
 
 def _keep_draft(write: Write, held: Any, kept: KeptDraft | None, sent: KeptDraft) -> None:
@@ -78,12 +84,17 @@ def _keep_draft(write: Write, held: Any, kept: KeptDraft | None, sent: KeptDraft
         place = {"round": held.round, "person": held.person, "instruction": held.instruction}
         write.connection.execute(insert(Draft), {**place, **values})
     else:
-        write.connection.execute(update(Draft).where(_place(Draft, held)).values(values))
+        write.connection.execute(update(Draft).where(_place(Draft)).values(values), _place_of(held))
 
 
 def drop_draft(write: Write, held: Any) -> None:
     """The work is saved: its draft has done its duty."""
-    write.connection.execute(delete(Draft).where(_place(Draft, held)))
+    write.connection.execute(_drop_draft(), _place_of(held))
+
+
+@cache
+def _drop_draft() -> Delete:
+    return delete(Draft).where(_place(Draft))
 
 
 def keep_unsaved(write: Write, held: Any, body: Any, based_on: int) -> None:
@@ -98,9 +109,13 @@ def keep_unsaved(write: Write, held: Any, body: Any, based_on: int) -> None:
 
 def read_unsaved(connection: Connection, held: Any) -> tuple[UnsavedAnswer, ...]:
     """The answers of a person to an item in a round that could not be saved, in the order of their coming."""
-    query = select(Unsaved.id, Unsaved.body, Unsaved.based_on).where(_place(Unsaved, held)).order_by(Unsaved.id)
-    rows = connection.execute(query)
+    rows = connection.execute(_unsaved(), _place_of(held))
     return tuple(UnsavedAnswer(id=row.id, body=row.body, based_on=row.based_on) for row in rows)
+
+
+@cache
+def _unsaved() -> Select[int, Any, int]:
+    return select(Unsaved.id, Unsaved.body, Unsaved.based_on).where(_place(Unsaved)).order_by(Unsaved.id)
 
 
 def drop_unsaved(store: Store, person: int, assignment: int, unsaved: int) -> None:
@@ -111,8 +126,14 @@ def drop_unsaved(store: Store, person: int, assignment: int, unsaved: int) -> No
     """
     with store.write() as write:
         held = read_assignment(write.connection, person, assignment)
-        write.connection.execute(delete(Unsaved).where(_place(Unsaved, held), Unsaved.id == unsaved))
+        write.connection.execute(delete(Unsaved).where(_place(Unsaved), Unsaved.id == unsaved), _place_of(held))
 
 
-def _place(table: type[Draft] | type[Unsaved], held: Any) -> Any:
-    return and_(table.round == held.round, table.person == held.person, table.instruction == held.instruction)
+def _place(table: type[Draft] | type[Unsaved]) -> Any:
+    """Of one person on one item in one round: those that `_place_of` names."""
+    names = ("round", "person", "instruction")
+    return and_(*(getattr(table, name) == bindparam(f"of_{name}") for name in names))
+
+
+def _place_of(held: Any) -> dict[str, int]:
+    return {"of_round": held.round, "of_person": held.person, "of_instruction": held.instruction}

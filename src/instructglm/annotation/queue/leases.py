@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, func, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, Connection, Row, Select, bindparam, func, or_, select, update
 
 from instructglm.annotation.queue.places import move
 from instructglm.annotation.store.chain import Change, record
 from instructglm.annotation.store.people import read_person, see_admin_stays
 from instructglm.annotation.store.store import Store, Write
 from instructglm.annotation.store.tables import IS_LEASED, Assignment, Person, Round, State
+from instructglm.annotation.store.tables.base import BIG
 from instructglm.core.errors import DataError
 
 
@@ -20,15 +22,19 @@ def read_assignment(connection: Connection, person: int, assignment: int) -> Row
     Raises:
         DataError: the person has no such assignment.
     """
-    query = (
-        select(*Assignment.__table__.columns, Round.number, Round.project, Round.blind, Round.is_open)
-        .join(Round, Round.id == Assignment.round)
-        .where(Assignment.id == assignment, Assignment.person == person)
-    )
-    found = connection.execute(query).first()
+    found = connection.execute(_of_person(), {"assignment": assignment, "person": person}).first()
     if found is None:
         raise DataError(f"assignment {assignment} is not one of this person's", hint="Ask for the next item.")
     return found
+
+
+@cache
+def _of_person() -> Select[*tuple[Any, ...]]:
+    return (
+        select(*Assignment.__table__.columns, Round.number, Round.project, Round.blind, Round.is_open)
+        .join(Round, Round.id == Assignment.round)
+        .where(Assignment.id == bindparam("assignment"), Assignment.person == bindparam("person"))
+    )
 
 
 def renew(write: Write, assignment: int) -> None:
@@ -49,7 +55,13 @@ def keep_hold(store: Store, person: int, assignment: int) -> bool:
         return bool(held.state == State.LEASED)
 
 
-def is_silent(now_ms: int, lease_ms: int) -> ColumnElement[bool]:
+@cache
+def _expired() -> Select[*tuple[Any, ...]]:
+    silent = is_silent(bindparam("now_ms", type_=BIG), bindparam("lease_ms", type_=BIG))
+    return select(*Assignment.__table__.columns).where(Assignment.round == bindparam("round"), IS_LEASED, silent)
+
+
+def is_silent(now_ms: int | BindParameter[int], lease_ms: int | BindParameter[int]) -> ColumnElement[bool]:
     """Whether an assignment got no sign of life for so long: its lease has ended, given back or not.
 
     A sign of life that lies as far in the future counts as old too: the clock
@@ -60,9 +72,8 @@ def is_silent(now_ms: int, lease_ms: int) -> ColumnElement[bool]:
 
 def return_expired(write: Write, round: int, lease_ms: int) -> int:
     """Give back all leases of a round that got no sign of life for so long, and tell how many."""
-    silent = is_silent(write.now_ms, lease_ms)
-    query = select(*Assignment.__table__.columns).where(Assignment.round == round, IS_LEASED, silent)
-    expired = write.connection.execute(query).all()
+    known = {"round": round, "now_ms": write.now_ms, "lease_ms": lease_ms}
+    expired = write.connection.execute(_expired(), known).all()
     for held in expired:
         move(write, held, State.RETURNED)
     return len(expired)

@@ -7,9 +7,10 @@ the database itself refuses a count above what is needed.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ScalarSelect, func, select, update
+from sqlalchemy import ScalarSelect, Update, bindparam, func, select, update
 
 from instructglm.annotation.store.store import Write
 from instructglm.annotation.store.tables import IS_KEPT, Assignment, Item, State
@@ -21,8 +22,13 @@ HOLDING = (State.LEASED, State.DONE)
 
 def take(write: Write, round: int, instruction: int) -> bool:
     """Take a place of an item; False where none is free."""
-    free_place = update(Item).where(Item.round == round, Item.instruction == instruction, Item.taken < Item.needed)
-    return write.connection.execute(free_place.values(taken=Item.taken + 1)).rowcount == 1
+    return write.connection.execute(_take(), {"in_round": round, "item": instruction}).rowcount == 1
+
+
+@cache
+def _take() -> Update:
+    item = (Item.round == bindparam("in_round"), Item.instruction == bindparam("item"))
+    return update(Item).where(*item, Item.taken < Item.needed).values(taken=Item.taken + 1)
 
 
 def free(write: Write, round: int, instruction: int) -> None:
@@ -58,8 +64,13 @@ def move(write: Write, held: Any, state: State) -> bool:
             return False
         if holds and not will_hold:
             free(write, held.round, held.instruction)
-    write.connection.execute(update(Assignment).where(Assignment.id == held.id).values(state=str(state)))
+    write.connection.execute(_move(), {"assignment": held.id, "state": str(state)})
     return True
+
+
+@cache
+def _move() -> Update:
+    return update(Assignment).where(Assignment.id == bindparam("assignment"))
 
 
 def _has_another(write: Write, held: Any) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from itertools import count
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, select
 
 from instructglm.annotation.queue.answers import Answer, NewText, annotation_rows, new_texts, read_answer
 from instructglm.annotation.queue.checks import check_answer
@@ -91,9 +92,7 @@ def save(
 
 
 def _repeated(write: Write, held: Any, key: str, answer: Answer, based_on: int) -> Saved | Conflict | None:
-    columns = (Submission.id, Submission.revision, Submission.event, Submission.answer_hash, Submission.assignment)
-    query = select(*columns).where(Submission.person == held.person, Submission.key == key)
-    found = write.connection.execute(query).first()
+    found = write.connection.execute(_by_key(), {"person": held.person, "key": key}).first()
     if found is None:
         return None
     if found.assignment != held.id:
@@ -101,6 +100,12 @@ def _repeated(write: Write, held: Any, key: str, answer: Answer, based_on: int) 
     if found.answer_hash != answer_hash(answer):
         return _conflict(write, held, found, answer, based_on)
     return Saved(submission=found.id, revision=found.revision, event=found.event, repeated=True)
+
+
+@cache
+def _by_key() -> Select[int, int, int, str, int]:
+    columns = (Submission.id, Submission.revision, Submission.event, Submission.answer_hash, Submission.assignment)
+    return select(*columns).where(Submission.person == bindparam("person"), Submission.key == bindparam("key"))
 
 
 def _conflict(write: Write, held: Any, last: Any, sent: Answer, based_on: int) -> Conflict:
@@ -131,9 +136,14 @@ def _save(write: Write, held: Any, last: Any, answer: Answer, key: str, took_ms:
 
 
 def _check(write: Write, held: Any, own: dict[NewText, int], answer: Answer) -> None:
-    choices = write.connection.scalars(select(Instruction.choices).where(Instruction.id == held.instruction)).one()
+    choices = write.connection.scalars(_choices(), {"instruction": held.instruction}).one()
     criteria = read_project(write.connection, held.project).settings.criteria
     check_answer(answer, shown=held.shown, choices=choices, criteria=criteria, own=own)
+
+
+@cache
+def _choices() -> Select[Any]:
+    return select(Instruction.choices).where(Instruction.id == bindparam("instruction"))
 
 
 def _why_not(write: Write, held: Any, state: State) -> str | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from instructglm.annotation.queue.answers import Answer, read_answer
@@ -69,11 +70,7 @@ def open_task(store: Store, person: int, assignment: int) -> Task:
 
 def build_task(connection: Connection, held: Any) -> Task:
     """The page's view of an assignment; `held` is its row, as `read_assignment` tells it."""
-    instruction = connection.execute(
-        select(Instruction.task, Instruction.domain, Instruction.messages, Instruction.choices).where(
-            Instruction.id == held.instruction
-        )
-    ).one()
+    instruction = connection.execute(_instruction(), {"instruction": held.instruction}).one()
     last = last_submission(connection, held.id)
     draft = read_draft(connection, held)
     return Task(
@@ -96,16 +93,31 @@ def build_task(connection: Connection, held: Any) -> Task:
     )
 
 
+@cache
+def _instruction() -> Select[str, str, Any, Any]:
+    columns = (Instruction.task, Instruction.domain, Instruction.messages, Instruction.choices)
+    return select(*columns).where(Instruction.id == bindparam("instruction"))
+
+
 def last_submission(connection: Connection, assignment: int) -> Any:
     """The id and revision of the last save of an assignment; None where there is none."""
-    query = select(Submission.id, Submission.revision).where(Submission.assignment == assignment)
-    return connection.execute(query.order_by(Submission.revision.desc()).limit(1)).first()
+    return connection.execute(_last_submission(), {"assignment": assignment}).first()
+
+
+@cache
+def _last_submission() -> Select[int, int]:
+    query = select(Submission.id, Submission.revision).where(Submission.assignment == bindparam("assignment"))
+    return query.order_by(Submission.revision.desc()).limit(1)
 
 
 def _texts(connection: Connection, ids: Sequence[int]) -> tuple[ShownOutput, ...]:
-    rows = connection.execute(select(Output.id, Output.text).where(Output.id.in_(ids)))
-    texts = {row.id: row.text for row in rows}
+    texts = {row.id: row.text for row in connection.execute(_texts_of(), {"ids": ids})}
     return tuple(ShownOutput(id=one, text=texts[one]) for one in ids)
+
+
+@cache
+def _texts_of() -> Select[int, str]:
+    return select(Output.id, Output.text).where(Output.id.in_(bindparam("ids", expanding=True)))
 
 
 def outputs_to_show(connection: Connection, round: Any, instruction: int, person: int) -> list[int]:
@@ -113,20 +125,22 @@ def outputs_to_show(connection: Connection, round: Any, instruction: int, person
 
     What people wrote is seen in later rounds only, and never in a blind one.
     """
-    query = (
-        select(Output.id)
-        .outerjoin(Round, Round.id == Output.round)
-        .where(Output.instruction == instruction, in_use(Output.id), _may_be_seen(round))
-    )
-    ids = connection.scalars(query).all()
+    known = {"instruction": instruction} if round.blind else {"instruction": instruction, "number": round.number}
+    ids = connection.scalars(_to_show(bool(round.blind)), known).all()
     return sorted(ids, key=lambda output: unit_interval("order of outputs", round.id, person, output))
 
 
-def _may_be_seen(round: Any) -> ColumnElement[bool]:
+@cache
+def _to_show(is_blind: bool) -> Select[int]:
+    query = select(Output.id).outerjoin(Round, Round.id == Output.round)
+    return query.where(Output.instruction == bindparam("instruction"), in_use(Output.id), _may_be_seen(is_blind))
+
+
+def _may_be_seen(is_blind: bool) -> ColumnElement[bool]:
     not_peoples = Output.origin != Origin.PERSON
-    if round.blind:
+    if is_blind:
         return not_peoples
-    return or_(not_peoples, Output.round.is_(None), Round.number < round.number)
+    return or_(not_peoples, Output.round.is_(None), Round.number < bindparam("number"))
 
 
 def in_use(output: InstrumentedAttribute[int]) -> ColumnElement[bool]:

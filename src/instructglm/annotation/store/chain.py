@@ -16,9 +16,10 @@ import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, insert, select
+from sqlalchemy import Connection, Insert, RowMapping, Select, insert, select
 
 from instructglm.annotation.store.store import Store, Write
 from instructglm.annotation.store.tables import LOGGED, Event, Logged
@@ -69,9 +70,13 @@ class Change:
 
 def head(connection: Connection) -> Head:
     """The last event; number 0 of an empty log."""
-    columns = select(Event.number, Event.hash, Event.at_ms)
-    last = connection.execute(columns.order_by(Event.number.desc()).limit(1)).first()
+    last = connection.execute(_last_event()).first()
     return Head(*last) if last else Head(0, START, 0)
+
+
+@cache
+def _last_event() -> Select[int, str, int]:
+    return select(Event.number, Event.hash, Event.at_ms).order_by(Event.number.desc()).limit(1)
 
 
 def origin(store: Store) -> str:
@@ -102,9 +107,10 @@ def record(write: Write, change: Change) -> Head:
         "previous": last.hash,
     }
     event["hash"] = event_hash(event)
-    write.connection.execute(insert(Event), event)
+    write.connection.execute(_insertion(Event), event)
     for table in LOGGED:
-        _insert(write.connection, table, change.rows.get(table, ()), event["number"])
+        if table in change.rows:
+            _insert(write.connection, table, change.rows[table], event["number"])
     return Head(event["number"], event["hash"], event["at_ms"])
 
 
@@ -112,7 +118,12 @@ def _insert(connection: Connection, table: type[Logged], rows: Sequence[Values],
     empty = dict.fromkeys(table.__table__.columns.keys())  # type: ignore[attr-defined]
     for start in range(0, len(rows), _AT_ONCE):
         block = [{**empty, **values, "event": number} for values in rows[start : start + _AT_ONCE]]
-        connection.execute(insert(table), block)
+        connection.execute(_insertion(table), block)  # type: ignore[arg-type]  # a class can be hashed
+
+
+@cache
+def _insertion(table: type[Any]) -> Insert:
+    return insert(table)
 
 
 def event_hash(event: Values) -> str:

@@ -9,7 +9,7 @@ import secrets
 from functools import cache
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
 from instructglm.annotation.store.chain import Change, record
 from instructglm.annotation.store.store import Store, Write
@@ -110,10 +110,15 @@ def read_person(connection: Connection, person: int) -> PersonInfo:
     Raises:
         DataError: there is nobody.
     """
-    found = _find(connection, Person.id == person)
+    found = _told(connection.execute(_by_id(), {"person": person}).first())
     if found is None:
         raise DataError(f"there is nobody with the id {person}")
     return found
+
+
+@cache
+def _by_id() -> Select[int, str, str, int | None]:
+    return select(*_COLUMNS).where(Person.id == bindparam("person"))
 
 
 def list_people(store: Store) -> tuple[PersonInfo, ...]:
@@ -126,8 +131,7 @@ def list_people(store: Store) -> tuple[PersonInfo, ...]:
 _COLUMNS = (Person.id, Person.name, Person.role, Person.removed_ms)
 
 
-def _find(connection: Connection, which: ColumnElement[bool]) -> PersonInfo | None:
-    row = connection.execute(select(*_COLUMNS).where(which)).first()
+def _told(row: Row[int, str, str, int | None] | None) -> PersonInfo | None:
     return None if row is None else _info(row.id, row.name, row.role, row.removed_ms)
 
 
@@ -141,7 +145,7 @@ def sign_in(store: Store, name: str, password: str) -> PersonInfo | None:
     from argon2.exceptions import InvalidHashError, VerificationError
 
     with store.read() as connection:
-        found = _find(connection, Person.name == name.strip())
+        found = _told(connection.execute(select(*_COLUMNS).where(Person.name == name.strip())).first())
         hashed = connection.scalar(select(Person.password_hash).where(Person.name == name.strip()))
     try:
         possible = len(password) <= LONGEST_PASSWORD and _is_text(password)

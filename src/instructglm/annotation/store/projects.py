@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
+from functools import cache
+from typing import Any, Self
 
 from pydantic import Field, model_validator
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, Select, bindparam, func, insert, select, update
 
 from instructglm.annotation.store.chain import Change, record
 from instructglm.annotation.store.store import Store, Write
@@ -160,10 +161,15 @@ def read_project(connection: Connection, project: int) -> ProjectInfo:
     Raises:
         DataError: there is none.
     """
-    found = connection.execute(select(Project.name, Project.settings).where(Project.id == project)).first()
+    found = connection.execute(_by_id(), {"project": project}).first()
     if found is None:
         raise DataError(f"there is no project {project}", hint="`instructglm annotate status` lists them.")
     return ProjectInfo(id=project, name=found.name, settings=Settings.model_validate(found.settings))
+
+
+@cache
+def _by_id() -> Select[str, Any]:
+    return select(Project.name, Project.settings).where(Project.id == bindparam("project"))
 
 
 def list_projects(store: Store) -> tuple[ProjectInfo, ...]:
@@ -196,7 +202,12 @@ def add_guideline(
 
 def latest_guideline(connection: Connection, project: int) -> int | None:
     """The version that holds now; None where there is no guideline."""
-    return connection.scalar(select(func.max(Guideline.version)).where(Guideline.project == project))
+    return connection.scalar(_latest_guideline(), {"project": project})
+
+
+@cache
+def _latest_guideline() -> Select[int]:
+    return select(func.max(Guideline.version)).where(Guideline.project == bindparam("project"))
 
 
 def read_guideline(store: Store, project: int, version: int | None = None) -> str | None:

@@ -8,8 +8,9 @@ no key has to be kept secret anywhere.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cache
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import Select, bindparam, delete, insert, select, update
 
 from instructglm.annotation.store.people import PersonInfo
 from instructglm.annotation.store.store import Store
@@ -34,11 +35,8 @@ def start_session(store: Store, person: int) -> str:
 
 def whose_session(store: Store, token: str) -> PersonInfo | None:
     """Who is signed in by this token, as they stand now; None where nobody is, or they were removed."""
-    columns = (Person.id, Person.name, Person.role, Session.seen_ms)
-    query = select(*columns).join(Session, Session.person == Person.id)
     with store.read() as connection:
-        query = query.where(Session.token_hash == token_hash(token), Person.removed_ms.is_(None))
-        found = connection.execute(query).first()
+        found = connection.execute(_visitor(), {"token_hash": token_hash(token)}).first()
         now_ms = store.now_ms(connection)
     if found is None or found.seen_ms <= now_ms - IDLE_S * 1000:
         return None
@@ -46,6 +44,13 @@ def whose_session(store: Store, token: str) -> PersonInfo | None:
         with suppress(StorageError):  # a store that is full or busy can still be read
             _note_use(store, token)
     return PersonInfo(id=found.id, name=found.name, role=Role(found.role), is_removed=False)
+
+
+@cache
+def _visitor() -> Select[int, str, str, int]:
+    columns = (Person.id, Person.name, Person.role, Session.seen_ms)
+    query = select(*columns).join(Session, Session.person == Person.id)
+    return query.where(Session.token_hash == bindparam("token_hash"), Person.removed_ms.is_(None))
 
 
 def _note_use(store: Store, token: str) -> None:

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from threading import Lock
 from typing import Self
 
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import Connection, Engine, Select, func, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
 from instructglm.annotation.store.engines import WRITING, hidden
@@ -29,7 +30,14 @@ class Write:
 
     def next_id(self, column: InstrumentedAttribute[int]) -> int:
         """The first free number of a table's id: nobody else can take it meanwhile."""
-        return 1 + (self.connection.scalar(select(func.max(column))) or 0)
+        return 1 + (self.connection.scalar(_highest(column)) or 0)
+
+
+# What is asked with every move of an annotator is built once, here and elsewhere, with `bindparam` where it differs:
+# building a statement, and SQLAlchemy's comparing it with those it has compiled, takes longer than SQLite's answer.
+@cache
+def _highest(column: InstrumentedAttribute[int]) -> Select[int]:
+    return select(func.max(column))
 
 
 class Store:
