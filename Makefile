@@ -10,6 +10,9 @@ DEV := $(VENV)/.installed-dev
 # The first of these that is 3.11 or newer makes the environment; `make PYTHON=/path/to/python` names another.
 PYTHONS := $(if $(PYTHON),$(PYTHON),python3 python3.13 python3.12 python3.11)
 
+# Tests that run beside each other, each in a process of its own: `make test JOBS=8` on a larger machine.
+JOBS := 2
+
 .PHONY: help install quickstart test test-oldest check clean
 .DEFAULT_GOAL := help
 
@@ -22,7 +25,7 @@ quickstart: $(BASE) ## the main job on real text with the embedded model; ends w
 	$(BIN)/instructglm run examples/quickstart.yaml --out quickstart
 
 test: check ## the checks, then all tests with coverage
-	$(BIN)/python -m pytest --cov --cov-report=
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --cov --cov-report=
 	$(BIN)/coverage report --skip-covered --skip-empty
 	$(BIN)/coverage report --format=total --fail-under=90 \
 	  --include='*/instructglm/core/*,*/instructglm/config/*,*/instructglm/data/*'
