@@ -247,7 +247,7 @@ async def annotate(
         for annotator in crowd:
             group.create_task(annotator.work(project))
         for number in range(1, kills + 1):
-            while len(ledger.told) < num_saves * number / (kills + 1):
+            while len(ledger.told) < num_saves * number / (kills + 1) or not ledger.num_in_flight:
                 await asyncio.sleep(0.003)
             ledger.in_flight_at_kills.append(ledger.num_in_flight)
             served.kill()
