@@ -156,3 +156,10 @@ def test_a_right_attempt_does_not_count():
     for _ in range(10 * MOST_OF_ADDRESS):
         assert attempts.begin("Ann", "1.2.3.4") is None
         attempts.succeeded("Ann", "1.2.3.4")
+
+
+def test_a_link_that_is_tried_too_often_holds_nobody_else_up(pages, local_store):
+    fields = {"name": "Bea", "password": PASSWORD}
+    codes = [pages.post("/join", data={**fields, "token": "made up"}).status_code for _ in range(MOST_OF_NAME + 1)]
+    assert codes == [400] * MOST_OF_NAME + [429]
+    assert pages.post("/join", data={**fields, "token": invite(local_store, Role.ANNOTATOR)}).status_code == 303

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from instructglm.annotation.store.invitations import accept_invitation
 from instructglm.annotation.store.people import LONGEST_PASSWORD
 from instructglm.annotation.store.sessions import start_session
+from instructglm.annotation.store.tokens import token_hash
 from instructglm.core.errors import DataError
 from instructglm.studio.attempts import Attempts
 from instructglm.studio.guard import ForEverybody, Opened
@@ -40,12 +41,12 @@ def join(
     """Become somebody, and be signed in."""
     attempts: Attempts = request.app.state.attempts
     address = request.client.host if request.client else ""
-    if (wait_s := attempts.begin("", address)) is not None:
+    if (wait_s := attempts.begin(token_hash(token), address)) is not None:
         raise HTTPException(429, "too_many_attempts", {"Retry-After": str(wait_s)})
     try:
         person = accept_invitation(opened, token.strip(), name, password)
     except DataError as error:
         told: dict[str, Any] = {"token": token, "name": name, "faults": list(error.faults)}
         return render(request, "join.html", status=400, hint=error.hint, **told)
-    attempts.succeeded("", address)
+    attempts.succeeded(token_hash(token), address)
     return with_session(RedirectResponse("/", 303), request, start_session(opened, person))

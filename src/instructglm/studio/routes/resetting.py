@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 from instructglm.annotation.store.people import LONGEST_PASSWORD
 from instructglm.annotation.store.resets import reset_password
 from instructglm.annotation.store.sessions import start_session
+from instructglm.annotation.store.tokens import token_hash
 from instructglm.core.errors import DataError
 from instructglm.studio.attempts import Attempts
 from instructglm.studio.guard import ForEverybody, Opened
@@ -35,11 +36,11 @@ def reset(
     """Have another password, and be signed in with it."""
     attempts: Attempts = request.app.state.attempts
     address = request.client.host if request.client else ""
-    if (wait_s := attempts.begin("", address)) is not None:
+    if (wait_s := attempts.begin(token_hash(token), address)) is not None:
         raise HTTPException(429, "too_many_attempts", {"Retry-After": str(wait_s)})
     try:
         person = reset_password(opened, token.strip(), password)
     except DataError as error:
         return render(request, "reset.html", status=400, token=token, faults=list(error.faults), hint=error.hint)
-    attempts.succeeded("", address)
+    attempts.succeeded(token_hash(token), address)
     return with_session(RedirectResponse("/", 303), request, start_session(opened, person))
