@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from terminal import wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.alone]
 
 TWO = "training.distributed={strategy: fsdp, processes: 2}"
 

@@ -43,6 +43,8 @@ from instructglm.training.metrics_log import read_metrics
 from instructglm.training.validation import task_metrics
 from instructglm.tuning import METHODS
 
+pytestmark = pytest.mark.alone
+
 CPU = torch.device("cpu")
 TWO = Fleet(processes=2)
 TUNINGS = {
