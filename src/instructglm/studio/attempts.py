@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 from ipaddress import IPv6Address
 from math import ceil
 from threading import Lock
+
+from fastapi import HTTPException, Request
 
 MOST_OF_NAME = 8
 MOST_OF_ADDRESS = 50
@@ -58,6 +61,19 @@ class Attempts:
         if key in self._failures:
             self._failures[key] = held
         return held[-most] + WITHIN_S - now if len(held) >= most else 0.0
+
+
+def begin_attempt(request: Request, name: str) -> Callable[[], None]:
+    """Count an attempt of whoever asks under this name; call what comes back where it was right.
+
+    Raises:
+        HTTPException: 429, too many failed.
+    """
+    attempts: Attempts = request.app.state.attempts
+    address = request.client.host if request.client else ""
+    if (wait_s := attempts.begin(name, address)) is not None:
+        raise HTTPException(429, "too_many_attempts", {"Retry-After": str(wait_s)})
+    return partial(attempts.succeeded, name, address)
 
 
 def _network(address: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Form, Request
 from starlette.responses import Response
 
 from instructglm.annotation.store.people import LONGEST_PASSWORD, set_password, sign_in
 from instructglm.annotation.store.sessions import start_session
 from instructglm.core.errors import DataError
-from instructglm.studio.attempts import Attempts
+from instructglm.studio.attempts import begin_attempt
 from instructglm.studio.guard import ForAnnotators, Me, Opened
 from instructglm.studio.pages import render
 from instructglm.studio.routes.signing_in import with_session
@@ -29,13 +29,10 @@ def show(request: Request) -> Response:
 @router.post("/account/password")
 def change_password(request: Request, me: Me, opened: Opened, old: Password, new: Password) -> Response:
     """Change one's password; all other browsers are signed out."""
-    attempts: Attempts = request.app.state.attempts
-    address = request.client.host if request.client else ""
-    if (wait_s := attempts.begin(me.person.name, address)) is not None:
-        raise HTTPException(429, "too_many_attempts", {"Retry-After": str(wait_s)})
+    succeeded = begin_attempt(request, me.person.name)
     if sign_in(opened, me.person.name, old) is None:
         return render(request, "account.html", status=400, faults=["wrong_password"], hint="", done=False)
-    attempts.succeeded(me.person.name, address)
+    succeeded()
     try:
         set_password(opened, me.person.id, new, by=me.person.id)
     except DataError as error:

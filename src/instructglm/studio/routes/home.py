@@ -9,8 +9,9 @@ from starlette.responses import Response
 
 from instructglm.annotation.queue.progress import glance
 from instructglm.annotation.store import Store
-from instructglm.annotation.store.projects import ProjectInfo, list_projects
+from instructglm.annotation.store.projects import ProjectInfo, list_projects, read_project
 from instructglm.annotation.store.tables.base import LARGEST_ID
+from instructglm.core.errors import DataError
 from instructglm.core.records import Record
 from instructglm.studio.guard import ForAnnotators, Me, Opened
 from instructglm.studio.pages import render
@@ -56,7 +57,8 @@ def project_of(store: Store, project: int) -> ProjectInfo:
     Raises:
         HTTPException: 404, there is none.
     """
-    for one in list_projects(store):
-        if one.id == project:
-            return one
-    raise HTTPException(404)
+    try:
+        with store.read() as connection:
+            return read_project(connection, project)
+    except DataError as error:
+        raise HTTPException(404) from error

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from instructglm.annotation.store.invitations import accept_invitation
@@ -16,7 +16,7 @@ from instructglm.annotation.store.people import LONGEST_PASSWORD
 from instructglm.annotation.store.sessions import start_session
 from instructglm.annotation.store.tokens import token_hash
 from instructglm.core.errors import DataError
-from instructglm.studio.attempts import Attempts
+from instructglm.studio.attempts import begin_attempt
 from instructglm.studio.guard import ForEverybody, Opened
 from instructglm.studio.pages import render
 from instructglm.studio.routes.signing_in import with_session
@@ -39,14 +39,11 @@ def join(
     password: Annotated[str, Form(max_length=LONGEST_PASSWORD)],
 ) -> Response:
     """Become somebody, and be signed in."""
-    attempts: Attempts = request.app.state.attempts
-    address = request.client.host if request.client else ""
-    if (wait_s := attempts.begin(token_hash(token), address)) is not None:
-        raise HTTPException(429, "too_many_attempts", {"Retry-After": str(wait_s)})
+    succeeded = begin_attempt(request, token_hash(token))
     try:
         person = accept_invitation(opened, token.strip(), name, password)
     except DataError as error:
         told: dict[str, Any] = {"token": token, "name": name, "faults": list(error.faults)}
         return render(request, "join.html", status=400, hint=error.hint, **told)
-    attempts.succeeded(token_hash(token), address)
+    succeeded()
     return with_session(RedirectResponse("/", 303), request, start_session(opened, person))

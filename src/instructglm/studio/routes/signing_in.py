@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Form, HTTPException, Request
+from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from instructglm.annotation.store.people import LONGEST_PASSWORD, sign_in
 from instructglm.annotation.store.sessions import IDLE_S, end_session, start_session
-from instructglm.studio.attempts import Attempts
+from instructglm.studio.attempts import begin_attempt
 from instructglm.studio.guard import COOKIE, ForAnnotators, ForEverybody, Me, Opened
 from instructglm.studio.pages import render
 
@@ -34,14 +34,11 @@ def enter(
     next: Annotated[str, Form()] = "/",
 ) -> Response:
     """Sign in; after too many failures one has to wait."""
-    attempts: Attempts = request.app.state.attempts
-    address = request.client.host if request.client else ""
-    if (wait_s := attempts.begin(name, address)) is not None:
-        raise HTTPException(429, "too_many_attempts", {"Retry-After": str(wait_s)})
+    succeeded = begin_attempt(request, name)
     person = sign_in(opened, name, password)
     if person is None:
         return render(request, "sign_in.html", status=401, next=_inside(next), name=name, failed=True)
-    attempts.succeeded(name, address)
+    succeeded()
     return with_session(RedirectResponse(_inside(next), 303), request, start_session(opened, person.id))
 
 
